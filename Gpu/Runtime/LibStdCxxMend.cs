@@ -64,7 +64,8 @@ public static class LibStdCxxMend
         }
         finally
         {
-            File.Delete(temporary);
+            if (File.Exists(temporary)) // after a failure
+                File.Delete(temporary);
         }
         return true;
     }
