@@ -1,0 +1,108 @@
+using System.Security.Cryptography;
+using Akka.Actor;
+using Akka.Event;
+using Chorus.Simulation.Embedding;
+using Chorus.Simulation.Popri;
+using static Chorus.Actors.Candidates.CandidateProtocol;
+
+namespace Chorus.Actors.Candidates;
+
+/// <summary>
+/// One a node: fetches a round's candidates once, checks their hash and holds them for all clients of the node. Chunks
+/// are asked for one after another, so a slow node is never flooded, and asked for again when one is lost.
+/// </summary>
+public sealed class CandidateCacheActor : UntypedActor, IWithTimers
+{
+    private const string RetryKey = "retry";
+
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly IActorRef _coordinator;
+    private readonly TimeSpan _retry;
+    private readonly List<IActorRef> _waiting = [];
+    private ScorerHeld? _held;
+    private GetScorer? _wanted;
+    private MemoryStream _received = new();
+    private int _next;
+
+    public CandidateCacheActor(IActorRef coordinator, TimeSpan retry) => (_coordinator, _retry) = (coordinator, retry);
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    /// <param name="coordinator">The run coordinator, or its proxy.</param>
+    /// <param name="retry">How long to wait for a chunk before asking again.</param>
+    public static Props Props(IActorRef coordinator, TimeSpan retry) =>
+        Akka.Actor.Props.Create(() => new CandidateCacheActor(coordinator, retry));
+
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case GetScorer get when get.Sha256 == _held?.Sha256:
+                Sender.Tell(_held);
+                break;
+            case GetScorer get:
+                if (get.Sha256 != _wanted?.Sha256)
+                {
+                    _waiting.Clear(); // of an older round: their blocks have been leased anew
+                    Start(get);
+                }
+
+                _waiting.Add(Sender);
+                break;
+            case Chunk chunk when chunk.Sha256 == _wanted?.Sha256 && chunk.Index == _next:
+                _received.Write(chunk.Bytes);
+                _next++;
+                if (_next < chunk.Count)
+                    AskNext();
+                else
+                    Complete();
+                break;
+            case Retry when _wanted is not null:
+                AskNext();
+                break;
+            case Chunk or Retry:
+                break; // late or doubled
+            default:
+                Unhandled(message);
+                break;
+        }
+    }
+
+    private void Start(GetScorer wanted)
+    {
+        _wanted = wanted;
+        _received = new MemoryStream();
+        _next = 0;
+        AskNext();
+    }
+
+    private void AskNext()
+    {
+        _coordinator.Tell(new GetChunk(_wanted!.Run, _wanted.Round, _wanted.Sha256, _next));
+        Timers.StartSingleTimer(RetryKey, Retry.Instance, _retry);
+    }
+
+    private void Complete()
+    {
+        Timers.Cancel(RetryKey);
+        var bytes = _received.GetBuffer().AsSpan(0, (int)_received.Length);
+        var wanted = _wanted!;
+        if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != wanted.Sha256)
+        {
+            _log.Warning("candidates of round {0} arrived damaged; fetching them again", wanted.Round);
+            Start(wanted);
+            return;
+        }
+
+        _held = new ScorerHeld(wanted.Sha256, new CandidateScorer(EmbeddingMatrix.FromBytes(bytes)));
+        foreach (var waiting in _waiting)
+            waiting.Tell(_held);
+        _waiting.Clear();
+        (_wanted, _received) = (null, new MemoryStream());
+    }
+
+    private sealed class Retry
+    {
+        public static Retry Instance { get; } = new();
+    }
+}

@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using Akka.Actor;
+using Chorus.Actors.Policy;
+using Chorus.Actors.Runs;
+using Chorus.Actors.Settings;
+using Chorus.Gpu.Runtime;
+using Chorus.Simulation.Data;
+using static Chorus.Actors.Evaluation.EvaluationProtocol;
+
+namespace Chorus.Actors.Evaluation;
+
+/// <summary>
+/// Measures what the synthetic data is worth. Its ceiling reads every private text, which only a simulator can: that
+/// figure is not private, and is switched off by <c>evaluation.ceiling</c>.
+/// </summary>
+public sealed class EvaluatorActor(DeviceThread device, DownstreamFactory factory) : DeviceActor(device)
+{
+    /// <param name="device">The device's thread; not owned.</param>
+    /// <param name="factory">Makes the experiment, on the device's thread.</param>
+    public static Props Props(DeviceThread device, DownstreamFactory factory) =>
+        Akka.Actor.Props.Create(() => new EvaluatorActor(device, factory));
+
+    protected override string StageOf(PolicyProtocol.IRequest request) => "downstream";
+
+    protected override object Work(PolicyProtocol.IRequest request, Action<string, long, long, string> progress, CancellationToken ct)
+    {
+        var watch = Stopwatch.StartNew();
+        var folder = new RunFolder(request.Folder);
+        var settings = RunSettings.Load(folder.Settings);
+        using var corpus = RunData.Open(settings.Data.Directory, settings.Data.Synthesis);
+        using var experiment = factory(settings, corpus.Initial, ct);
+        var heldOut = corpus.Eval;
+        var synthetic = RunFolder.ReadJson<string[]>(folder.Synthetic);
+        List<ArmMeasured> arms =
+        [
+            experiment.Floor(corpus.Initial, heldOut, (d, t, s) => progress("downstream: floor", d, t, s), ct),
+            experiment.From("popri", synthetic, heldOut, (d, t, s) => progress("downstream: popri", d, t, s), ct),
+        ];
+        if (settings.Evaluation.Ceiling)
+        {
+            var clients = settings.Clients.Limit == 0 ? corpus.Clients.Count : Math.Min(settings.Clients.Limit, corpus.Clients.Count);
+            var all = Enumerable.Range(0, clients).SelectMany(c => corpus.Clients.ReadTexts(c)).ToArray();
+            arms.Add(experiment.From("ceiling", all, heldOut, (d, t, s) => progress("downstream: ceiling", d, t, s), ct));
+        }
+
+        return new DownstreamDone(request.Run, [.. arms], watch.Elapsed.TotalSeconds);
+    }
+}

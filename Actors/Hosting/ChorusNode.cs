@@ -1,0 +1,193 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Akka.Actor;
+using Akka.Cluster;
+using Akka.Cluster.Sharding;
+using Akka.Cluster.Tools.Singleton;
+using Akka.Configuration;
+using Chorus.Actors.Candidates;
+using Chorus.Actors.Clients;
+using Chorus.Actors.Collection;
+using Chorus.Actors.Evaluation;
+using Chorus.Actors.Policy;
+using Chorus.Actors.Runs;
+using Chorus.Actors.Settings;
+using Chorus.Gpu.Runtime;
+using Microsoft.Data.Sqlite;
+
+namespace Chorus.Actors.Hosting;
+
+/// <summary>One process's part of the cluster: its actor system, and on it the actors of its roles.</summary>
+public sealed class ChorusNode : IAsyncDisposable
+{
+    private const string SystemName = "chorus";
+    private const string CoordinatorName = "run-coordinator";
+    private const string PolicyName = "policy";
+    private const string EvaluatorName = "evaluator";
+    private const string BlocksName = "client-blocks";
+    private const int Shards = 100;
+
+    private readonly DeviceThread? _device;
+
+    private ChorusNode(ActorSystem system, DeviceThread? device) => (System, _device) = (system, device);
+
+    public ActorSystem System { get; }
+
+    /// <summary>Starts the node and joins its cluster; returns before the cluster is complete.</summary>
+    /// <exception cref="SettingsException">The port is in use, the host is not this machine's, or a role is unknown.</exception>
+    public static async Task<ChorusNode> StartAsync(NodeOptions options)
+    {
+        Check(options);
+        var system = ActorSystem.Create(SystemName, ConfigurationOf(options));
+        DeviceThread? device = null;
+        if (options.Roles.Contains("policy") || options.Roles.Contains("trainer"))
+            device = new DeviceThread("device", options.Run?.Settings.Policy.Threads ?? 0);
+        var node = new ChorusNode(system, device);
+        try
+        {
+            await node.StartActorsAsync(options);
+            var cluster = Cluster.Get(system);
+            if (options.SeedNodes.Count == 0)
+                cluster.Join(cluster.SelfAddress);
+            else
+                cluster.JoinSeedNodes(options.SeedNodes.Select(Seed));
+            return node;
+        }
+        catch
+        {
+            await node.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Leaves the cluster and frees what the node holds.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        var stopped = CoordinatedShutdown.Get(System).Run(CoordinatedShutdown.ActorSystemTerminateReason.Instance);
+        await Task.WhenAny(stopped, Task.Delay(TimeSpan.FromSeconds(20)));
+        if (_device is not null)
+            await _device.DisposeAsync();
+    }
+
+    private static void Check(NodeOptions options)
+    {
+        if (options.Roles.FirstOrDefault(r => !NodeOptions.KnownRoles.Contains(r)) is { } unknown)
+            throw new SettingsException($"unknown role {unknown}; the roles are {string.Join(", ", NodeOptions.KnownRoles)}");
+        if (options.Port == 0)
+            return;
+        try
+        {
+            // Akka's own error for a port in use is a stack trace long.
+            using var probe = new TcpListener(Dns.GetHostAddresses(options.Host)[0], options.Port);
+            probe.Start();
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            throw new SettingsException($"port {options.Port} is in use on {options.Host}: stop what holds it or choose another with --port (0 takes a free one)");
+        }
+        catch (SocketException e)
+        {
+            throw new SettingsException($"{options.Host}:{options.Port} cannot be listened on: {e.Message}");
+        }
+    }
+
+    private static Config ConfigurationOf(NodeOptions options)
+    {
+        var roles = string.Join(", ", options.Roles.Select(r => $"\"{r}\""));
+        var threads = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture);
+        var hocon = $$"""
+            akka.remote.dot-netty.tcp.hostname = "{{options.Host}}"
+            akka.remote.dot-netty.tcp.port = {{options.Port}}
+            akka.cluster.roles = [{{roles}}]
+            akka.cluster.min-nr-of-members = {{options.MinimumNodes}}
+            chorus.client-dispatcher.dedicated-thread-pool.thread-count = {{threads}}
+            """;
+        if (options.Run is { } run)
+        {
+            // One connection string for both stores; Cache=Private and a time-out let writers wait for each other.
+            var connection = $"Data Source={run.Folder.Journal};Cache=Private;Default Timeout=30".Replace("\\", "\\\\", StringComparison.Ordinal);
+            UseWriteAheadLog(run.Folder.Journal);
+            hocon += $$"""
+
+                akka.persistence.journal.sql.connection-string = "{{connection}}"
+                akka.persistence.snapshot-store.sql.connection-string = "{{connection}}"
+                """;
+        }
+
+        return ConfigurationFactory.ParseString(hocon).WithFallback(HoconFiles.Embedded("cluster.conf"));
+    }
+
+    private static void UseWriteAheadLog(string journal)
+    {
+        using var connection = new SqliteConnection($"Data Source={journal};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "PRAGMA journal_mode=WAL";
+        command.ExecuteNonQuery();
+    }
+
+    private static Address Seed(string hostAndPort)
+    {
+        var parts = hostAndPort.Split(':');
+        return parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and < 65536
+            ? new Address("akka.tcp", SystemName, parts[0], port)
+            : throw new SettingsException($"a seed node is host:port, got \"{hostAndPort}\"");
+    }
+
+    private async Task StartActorsAsync(NodeOptions options)
+    {
+        var coordinator = Proxy(CoordinatorName, "coordinator");
+        var sharding = ClusterSharding.Get(System);
+        var extractor = new BlockMessages();
+        var settings = ClusterShardingSettings.Create(System).WithRole("client");
+        IActorRef blocks;
+        if (options.Roles.Contains("client"))
+        {
+            var name = $"{CollectorNames.Of(Cluster.Get(System).SelfUniqueAddress)}/{Guid.NewGuid():n}";
+            var node = new NodeServices(
+                System.ActorOf(NodeDataActor.Props(coordinator, options.Retry), "data"),
+                System.ActorOf(CandidateCacheActor.Props(coordinator, options.Retry), "candidates"),
+                System.ActorOf(CollectorActor.Props(coordinator, name, options.Retry), "collector"));
+            blocks = await sharding.StartAsync(BlocksName, BlockActor.Props(node), settings, extractor);
+        }
+        else
+        {
+            blocks = await sharding.StartProxyAsync(BlocksName, "client", extractor);
+        }
+
+        if (options.Roles.Contains("policy"))
+            Singleton(PolicyActor.Props(_device!, options.Policy!), PolicyName, "policy");
+        if (options.Roles.Contains("trainer"))
+            Singleton(EvaluatorActor.Props(_device!, options.Downstream!), EvaluatorName, "trainer");
+        if (options.Roles.Contains("coordinator"))
+        {
+            var cluster = Cluster.Get(System);
+            var peers = new CoordinatorPeers(
+                Proxy(PolicyName, "policy"), Proxy(EvaluatorName, "trainer"), blocks, () => cluster.State.Members.Count(m => m.HasRole("client")));
+            Singleton(RunCoordinatorActor.Props(options.Run!, peers), CoordinatorName, "coordinator");
+        }
+    }
+
+    private void Singleton(Props props, string name, string role) =>
+        System.ActorOf(
+            ClusterSingletonManager.Props(
+                props, PoisonPill.Instance, ClusterSingletonManagerSettings.Create(System).WithRole(role).WithSingletonName(name)),
+            name);
+
+    private IActorRef Proxy(string name, string role) =>
+        System.ActorOf(
+            ClusterSingletonProxy.Props(
+                $"/user/{name}", ClusterSingletonProxySettings.Create(System).WithRole(role).WithSingletonName(name).WithBufferSize(1000)),
+            $"{name}-proxy");
+
+    /// <summary>A block is an entity by its number; shards are blocks modulo their count.</summary>
+    private sealed class BlockMessages() : HashCodeMessageExtractor(Shards)
+    {
+        public override string? EntityId(object message) =>
+            message is BlockProtocol.VoteBlock vote ? vote.Block.ToString(CultureInfo.InvariantCulture) : null;
+
+        public override string ShardId(string entityId, object? messageHint = null) =>
+            (int.Parse(entityId, CultureInfo.InvariantCulture) % Shards).ToString(CultureInfo.InvariantCulture);
+    }
+}

@@ -1,0 +1,37 @@
+using Chorus.Actors.Policy;
+using Chorus.Actors.Runs;
+
+namespace Chorus.Actors.Hosting;
+
+/// <summary>What one process of the cluster is.</summary>
+public sealed record NodeOptions
+{
+    /// <summary>Roles a node can have: coordinator, policy, trainer, client.</summary>
+    public static IReadOnlyList<string> KnownRoles { get; } = ["coordinator", "policy", "trainer", "client"];
+
+    /// <summary>The address that others reach this node by.</summary>
+    public string Host { get; init; } = "127.0.0.1";
+
+    /// <summary>0 takes a free one.</summary>
+    public int Port { get; init; }
+
+    /// <summary>host:port of nodes to join; empty: this node starts a cluster of its own.</summary>
+    public IReadOnlyList<string> SeedNodes { get; init; } = [];
+
+    public required IReadOnlyList<string> Roles { get; init; }
+
+    /// <summary>The run starts when so many nodes are up.</summary>
+    public int MinimumNodes { get; init; } = 1;
+
+    /// <summary>How long to wait for an answer before asking again.</summary>
+    public TimeSpan Retry { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The run; required with the role coordinator.</summary>
+    public RunContext? Run { get; init; }
+
+    /// <summary>Makes the policy; required with the role policy.</summary>
+    public PolicyFactory? Policy { get; init; }
+
+    /// <summary>Makes the downstream experiment; required with the role trainer.</summary>
+    public Evaluation.DownstreamFactory? Downstream { get; init; }
+}

@@ -1,0 +1,30 @@
+using Chorus.Actors.Settings;
+using Chorus.Simulation.Data;
+using Chorus.Simulation.Embedding;
+using Chorus.Simulation.Federation;
+
+namespace Chorus.Actors.Runs;
+
+/// <summary>
+/// What the coordinator of a run knows from its start: resolved settings, folder, data, and the noise that keeps all
+/// rounds within the budget.
+/// </summary>
+/// <param name="Run">The run's id: its name and the hash of its settings and data.</param>
+/// <param name="Clients">Clients that take part.</param>
+/// <param name="NoiseMultiplier">Noise standard deviation over sensitivity, the same every round.</param>
+/// <param name="Delta">The resolved delta.</param>
+public sealed record RunContext(
+    string Run, RunSettings Settings, string SettingsSha256, RunFolder Folder, FederatedCorpus Corpus, int Clients, double NoiseMultiplier,
+    double Delta) : IDisposable
+{
+    /// <summary>The blocks of the run's clients.</summary>
+    public BlockLayout Layout { get; } = new(Clients, Settings.Clients.BlockSize);
+
+    /// <summary>The public, expected size of a round's cohort: what sums are divided by.</summary>
+    public double ExpectedCohort => Settings.Clients.Cohort.ExpectedSize(Clients);
+
+    /// <summary>Fits the run's encoder: the same bits wherever it is fitted.</summary>
+    public ISentenceEncoder FitEncoder() => HashedNgramEncoder.Fit(Corpus.Initial, Settings.EncoderDimension);
+
+    public void Dispose() => Corpus.Dispose();
+}

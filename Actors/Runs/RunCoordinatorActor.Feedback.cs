@@ -1,0 +1,219 @@
+using System.Diagnostics;
+using Akka.Actor;
+using Akka.Cluster;
+using Chorus.Actors.Candidates;
+using Chorus.Actors.Clients;
+using Chorus.Actors.Collection;
+using Chorus.Actors.Ledger;
+using Chorus.Simulation.Federation;
+using static Chorus.Actors.Collection.CollectorProtocol;
+using static Chorus.Actors.Runs.RunProtocol;
+
+namespace Chorus.Actors.Runs;
+
+/// <summary>
+/// A round's feedback: lease blocks, grant claims, merge partial sums, then charge, then release. Nothing of it is
+/// durable before the charge: no noise-free sum ever touches a disk. After a crash the votes are collected again, and
+/// give the same sum.
+/// </summary>
+public sealed partial class RunCoordinatorActor
+{
+    private const string LeaseKey = "lease";
+    private const string DeadlineKey = "deadline";
+    private const int LeasesPerNode = 8;
+
+    private static readonly TimeSpan LeaseAgainEvery = TimeSpan.FromSeconds(5);
+
+    private readonly Dictionary<string, IActorRef> _collectors = [];
+    private readonly Stopwatch _feedbackClock = new();
+    private BlockLeases? _leases;
+    private byte[][] _sampled = [];
+    private string _candidatesSha256 = "";
+    private bool _charging;
+    private int _pairs;
+
+    private void FeedbackCommands()
+    {
+        Command<ClaimBlock>(IsThisRound, Answer);
+        Command<PartialSum>(IsThisRound, Merge);
+        Command<BlockProtocol.BlockFailed>(f => f.Run == _context.Run && f.Round == Round && _leases is not null, f => End(RunOutcome.Failed, f.Reason));
+        Command<LeaseAgain>(_ => { LeasePending(); AskPartials(); });
+        Command<DeadlineReached>(d => d.Round == Round && _leases is not null, _ => CloseAtDeadline());
+        Command<ClusterEvent.MemberRemoved>(Lost);
+        Command<LedgerProtocol.ChargeAccepted>(accepted => Release(accepted.Spend));
+        Command<ReleaseMade>(Awaited(RunStep.CollectFeedback), made => Persist(made, e =>
+        {
+            _state = _state.Apply(e);
+            foreach (var collector in _collectors.Values)
+                collector.Tell(new RoundClosed(_context.Run, Round));
+            (_leases, _charging) = (null, false);
+            Timers.Cancel(LeaseKey);
+            Timers.Cancel(DeadlineKey);
+            Continue();
+        }));
+    }
+
+    private bool IsThisRound(ClaimBlock claim) => claim.Run == _context.Run && claim.Round == Round && _leases is not null;
+
+    private bool IsThisRound(PartialSum partial) => partial.Run == _context.Run && partial.Round == Round && _leases is not null;
+
+    private void StartFeedback(CandidatesMade candidates)
+    {
+        _feedbackClock.Restart();
+        _candidatesSha256 = candidates.Sha256;
+        var cohort = ClientSampler.Draw(_context.Settings.Clients.Cohort, _context.Clients, _context.Settings.Seed, candidates.Round);
+        var layout = _context.Layout;
+        var blocks = Enumerable.Range(0, layout.Blocks).Select(layout.RangeOf).ToArray();
+        _sampled = [.. blocks.Select(range => Bits(cohort, range))];
+        _leases = new BlockLeases(
+            _context.Run, candidates.Round,
+            [.. blocks.Select(range => Enumerable.Range(range.First, range.Count).Where(cohort.Contains).ToArray())],
+            candidates.Count);
+        _source.Tell(new CandidateSourceActor.Serve(candidates.Sha256, File.ReadAllBytes(_context.Folder.CandidateEmbeddings(candidates.Round))));
+        Timers.StartPeriodicTimer(LeaseKey, LeaseAgain.Instance, LeaseAgainEvery);
+        Timers.StartSingleTimer(DeadlineKey, new DeadlineReached(candidates.Round), _context.Settings.Clients.RoundDeadline);
+        LeasePending();
+    }
+
+    private static byte[] Bits(ClientSet cohort, (int First, int Count) range)
+    {
+        var bits = new byte[(range.Count + 7) / 8];
+        for (var i = 0; i < range.Count; i++)
+        {
+            if (cohort.Contains(range.First + i))
+                bits[i >> 3] |= (byte)(1 << (i & 7));
+        }
+
+        return bits;
+    }
+
+    /// <summary>Leases the first pending blocks, as many as the nodes can work on; a block that has its lease drops the repetition.</summary>
+    private void LeasePending()
+    {
+        if (_leases is null)
+            return;
+        foreach (var (block, lease) in _leases.Pending.Take(LeasesPerNode * Math.Max(1, _peers.ClientNodes())))
+            _peers.Blocks.Tell(new BlockProtocol.VoteBlock(_context.Run, Round, block, lease, _candidatesSha256, _sampled[block]));
+        Publish("feedback", _leases.ClientsGranted, _leases.ClientsSampled, $"{_leases.BlocksGranted} of {_leases.Blocks} blocks");
+    }
+
+    private void Answer(ClaimBlock claim)
+    {
+        _collectors[claim.Collector] = Sender;
+        switch (_leases!.Claim(claim.Block, claim.Lease, claim.Collector))
+        {
+            case ClaimAnswer.Granted:
+                Sender.Tell(new BlockGranted(claim.Run, claim.Round, claim.Block, claim.Lease));
+                LeaseNext();
+                AskPartials();
+                break;
+            case ClaimAnswer.Denied:
+                Sender.Tell(new BlockDenied(claim.Run, claim.Round, claim.Block, claim.Lease));
+                break;
+            case ClaimAnswer.Revoked:
+                Sender.Tell(new CollectorRevoked(claim.Run, claim.Round, claim.Collector));
+                break;
+            case ClaimAnswer.Merged:
+                Sender.Tell(new PartialMerged(claim.Run, claim.Round, claim.Collector));
+                break;
+        }
+    }
+
+    /// <summary>A block is done: lease the next one that is not under way yet.</summary>
+    private void LeaseNext()
+    {
+        var window = LeasesPerNode * Math.Max(1, _peers.ClientNodes());
+        if (_leases!.Pending.Skip(window - 1).Select(p => ((int, long)?)p).FirstOrDefault() is var (block, lease))
+            _peers.Blocks.Tell(new BlockProtocol.VoteBlock(_context.Run, Round, block, lease, _candidatesSha256, _sampled[block]));
+        Publish("feedback", _leases.ClientsGranted, _leases.ClientsSampled, $"{_leases.BlocksGranted} of {_leases.Blocks} blocks");
+    }
+
+    /// <summary>Once every block is granted, asks each holder for its one partial sum.</summary>
+    private void AskPartials()
+    {
+        if (_leases is not { AllGranted: true, AllMerged: false })
+        {
+            if (_leases is { AllMerged: true })
+                Charge();
+            return;
+        }
+
+        foreach (var collector in _leases.Holders.ToArray())
+            _collectors[collector].Tell(new DeliverPartial(_context.Run, Round));
+    }
+
+    private void Merge(PartialSum partial)
+    {
+        if (!_leases!.Merge(partial))
+            return;
+        Sender.Tell(new PartialMerged(partial.Run, partial.Round, partial.Collector));
+        if (_leases.AllMerged)
+            Charge();
+    }
+
+    private void Charge()
+    {
+        if (_charging)
+            return;
+        _charging = true;
+        _ledger.Tell(ChargeOf(Round));
+    }
+
+    private void Release(PrivacySpend spend)
+    {
+        if (_leases is not { AllMerged: true } leases || _over)
+            return;
+        var (context, round, sha256, elapsed) = (_context, Round, _candidatesSha256, _feedbackClock.Elapsed.TotalSeconds);
+        var settings = _context.Settings;
+        Task.Run(() =>
+        {
+            // A release that was written before a crash is the release: its noise is never drawn again.
+            var file = context.Folder.Release(round);
+            var release = File.Exists(file)
+                ? RunFolder.ReadJson<Release>(file)
+                : Runs.Release.Make(
+                    round, sha256, leases, context.Clients, context.NoiseMultiplier, settings.Privacy.ReproducibleNoise,
+                    Runs.Release.NoiseSource(settings.Privacy.ReproducibleNoise, settings.Seed, round), scores => Rank(scores), settings.Diagnostics);
+            if (release.Round != round || release.CandidatesSha256 != sha256)
+                throw new InvalidDataException($"{file} is the release of other candidates: the folder's files and its journal do not belong together");
+            if (!File.Exists(file))
+                RunFolder.WriteJson(file, release);
+            return new ReleaseMade(
+                context.Run, round, release.Sha256(), release.ClientsSampled, release.ClientsCounted, release.ClientsSha256,
+                release.Tally, spend, elapsed, release.PairsKeptRight);
+        }).PipeTo(Self, failure: e => new Policy.StepFailed(context.Run, "release", e.Message, BadInput: false));
+    }
+
+    private void CloseAtDeadline()
+    {
+        var (granted, sampled) = (_leases!.ClientsGranted, _leases.ClientsSampled);
+        if (granted >= _context.Settings.Clients.Quorum * sampled && granted > 0)
+        {
+            _log.Warning("round {0} closes at its deadline with {1} of {2} clients", Round, granted, sampled);
+            _leases.DropPending();
+            AskPartials();
+        }
+        else
+        {
+            End(RunOutcome.Failed, $"round {Round} reached its deadline with {granted} of {sampled} clients, below the quorum; are enough client nodes up? Go on with --resume");
+        }
+    }
+
+    private void Lost(ClusterEvent.MemberRemoved removed)
+    {
+        if (_leases is null || _over)
+            return;
+        var node = CollectorNames.Of(removed.Member.UniqueAddress);
+        var revoked = _leases.Revoke(collector => CollectorNames.IsOf(collector, node));
+        if (revoked > 0)
+            _log.Warning("node {0} is lost; {1} blocks that it had counted are leased again", removed.Member.Address, revoked);
+        LeasePending();
+    }
+
+    private sealed class LeaseAgain
+    {
+        public static LeaseAgain Instance { get; } = new();
+    }
+
+    private sealed record DeadlineReached(int Round);
+}

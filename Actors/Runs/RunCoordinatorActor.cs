@@ -1,0 +1,280 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using Akka.Actor;
+using Akka.Cluster;
+using Akka.Event;
+using Akka.Persistence;
+using Chorus.Actors.Candidates;
+using Chorus.Actors.Evaluation;
+using Chorus.Actors.Ledger;
+using Chorus.Actors.Policy;
+using Chorus.Simulation.Embedding;
+using Chorus.Simulation.Metrics;
+using Chorus.Simulation.Popri;
+using static Chorus.Actors.Runs.RunProtocol;
+
+namespace Chorus.Actors.Runs;
+
+/// <summary>
+/// Drives a run: cluster singleton, event-sourced. After every durable event it asks the state what comes next
+/// (<see cref="RunState.Next"/>) and starts that step; after a crash it does the same, so resuming is not a special
+/// case. Feedback is in the partial file RunCoordinatorActor.Feedback.cs.
+/// </summary>
+public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithTimers
+{
+    private const string RepeatKey = "repeat-request";
+
+    private static readonly TimeSpan RepeatEvery = TimeSpan.FromSeconds(20);
+
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly RunContext _context;
+    private readonly CoordinatorPeers _peers;
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly IActorRef _source;
+    private readonly IActorRef _ledger;
+    private RunState _state = RunState.Empty;
+    private PrivacySpend? _spend;
+    private bool _over;
+
+    public RunCoordinatorActor(RunContext context, CoordinatorPeers peers)
+    {
+        _context = context;
+        _peers = peers;
+        _source = Context.ActorOf(CandidateSourceActor.Props(), "candidates");
+        _ledger = Context.ActorOf(LedgerActor.Props("ledger"), "ledger");
+        Recover<IEvent>(e => _state = _state.Apply(e));
+        Command<GetRunDescription>(Describe);
+        Command<CandidateProtocol.GetChunk>(get => _source.Forward(get));
+        Command<StepProgress>(p => p.Run == _context.Run, p => Publish(p.Stage, p.Done, p.Total, p.Detail));
+        Command<StepFailed>(f => f.Run == _context.Run, f => End(f.BadInput ? RunOutcome.BadInput : RunOutcome.Failed, $"{f.Stage}: {f.Reason}"));
+        Command<Repeat>(Again);
+        LedgerCommands();
+        StepCommands();
+        FeedbackCommands();
+    }
+
+    public override string PersistenceId => "run";
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    private int Round => _state.Rounds.Length;
+
+    public static Props Props(RunContext context, CoordinatorPeers peers) =>
+        Akka.Actor.Props.Create(() => new RunCoordinatorActor(context, peers));
+
+    protected override void OnReplaySuccess()
+    {
+        if (_state.Started is { } started && started.Run != _context.Run)
+        {
+            End(RunOutcome.BadInput, $"{_context.Folder.Path} holds the journal of another run ({started.Run}, not {_context.Run}): resume it with its own settings and data, or choose another --out");
+            return;
+        }
+
+        Cluster.Get(Context.System).Subscribe(Self, typeof(ClusterEvent.MemberRemoved));
+        Publish(_state.Started is null ? "start" : "resume", 0, 0, $"run {_context.Run}");
+        var settings = _context.Settings;
+        _ledger.Tell(new LedgerProtocol.OpenLedger(new PrivacyBudget("client", "add-or-remove-one", settings.Privacy.Epsilon, _context.Delta)));
+    }
+
+    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr) =>
+        Publish("failed", 0, 0, $"the journal {_context.Folder.Journal} cannot be written: {cause.Message}");
+
+    protected override void PostStop() => Cluster.Get(Context.System).Unsubscribe(Self);
+
+    private void LedgerCommands()
+    {
+        Command<LedgerProtocol.LedgerReady>(_ => _ledger.Tell(new LedgerProtocol.CheckPlan(
+            [.. Enumerable.Range(1, _context.Settings.Rounds).Select(ChargeOf)])));
+        Command<LedgerProtocol.PlanFits>(_ => Continue());
+        Command<LedgerProtocol.LedgerRefused>(refused => End(RunOutcome.Failed, refused.Reason));
+        Command<LedgerProtocol.ChargeRefused>(refused => End(RunOutcome.BudgetRefused, refused.Message));
+    }
+
+    private LedgerProtocol.MakeCharge ChargeOf(int round) => new(
+        FormattableString.Invariant($"{_context.Run}/round-{round:000}"),
+        new PrivacyEvent("discrete-gaussian", _context.NoiseMultiplier, _context.Settings.Clients.CohortName));
+
+    /// <summary>Starts the step that follows the last durable event.</summary>
+    private void Continue()
+    {
+        Timers.Cancel(RepeatKey);
+        var (step, round) = _state.Next(_context.Settings.Rounds, _context.Settings.Evaluation.Downstream);
+        switch (step)
+        {
+            case RunStep.Start:
+                Save(new RunStarted(_context.Run, _context.SettingsSha256, _context.Corpus.Sha256, _context.Clients));
+                break;
+            case RunStep.Generate:
+                Request(_peers.Policy, new PolicyProtocol.GenerateCandidates(_context.Run, _context.Folder.Path, round));
+                break;
+            case RunStep.CollectFeedback:
+                StartFeedback(_state.Rounds[^1].Candidates!);
+                break;
+            case RunStep.Learn:
+                Learn(round);
+                break;
+            case RunStep.Evaluate:
+                Evaluate(round);
+                break;
+            case RunStep.WriteSynthetic:
+                Request(_peers.Policy, new PolicyProtocol.WriteSynthetic(_context.Run, _context.Folder.Path, _context.Settings.Rounds));
+                break;
+            case RunStep.MeasureDownstream:
+                Request(_peers.Evaluator, new EvaluationProtocol.MeasureDownstream(_context.Run, _context.Folder.Path));
+                break;
+            case RunStep.Finish:
+                Finish();
+                break;
+            case RunStep.Over:
+                End(RunOutcome.Done, $"the run was finished before; its report is {_context.Folder.Report}");
+                break;
+            default:
+                throw new InvalidOperationException($"unknown step {step}");
+        }
+    }
+
+    private void StepCommands()
+    {
+        Command<PolicyProtocol.CandidatesGenerated>(Awaited(RunStep.Generate), m =>
+            Save(new CandidatesMade(m.Run, m.Round, m.Sha256, m.Count, m.Seconds)));
+        Command<PolicyProtocol.PolicyTuned>(Awaited(RunStep.Learn), m =>
+            Save(new PolicyAdvanced(m.Run, m.Round, m.AdapterSha256, _pairs, m.Steps, m.FirstLoss, m.LastLoss, m.RewardAccuracy, m.Seconds)));
+        Command<RoundEvaluated>(Awaited(RunStep.Evaluate), Save);
+        Command<PolicyProtocol.SyntheticMade>(Awaited(RunStep.WriteSynthetic), MeasureSynthetic);
+        Command<SyntheticWritten>(Awaited(RunStep.WriteSynthetic), Save);
+        Command<EvaluationProtocol.DownstreamDone>(Awaited(RunStep.MeasureDownstream), m => Save(new DownstreamMeasured(m.Run, m.Arms, m.Seconds)));
+        Command<RunFinished>(Awaited(RunStep.Finish), m => Persist(m, e =>
+        {
+            _state = _state.Apply(e);
+            End(RunOutcome.Done, $"report: {_context.Folder.Report}");
+        }));
+        CommandAny(message =>
+        {
+            if (message is not (IRunMessage or ClusterEvent.IClusterDomainEvent or ClusterEvent.CurrentClusterState))
+                Unhandled(message);
+        });
+    }
+
+    /// <summary>Takes a step's result only while that step is the next one: late and doubled results are dropped.</summary>
+    private Predicate<IRunMessage> Awaited(RunStep step) => message =>
+        message.Run == _context.Run && !_over
+        && _state.Next(_context.Settings.Rounds, _context.Settings.Evaluation.Downstream) is var (next, round) && next == step
+        && RoundOf(message) is var of && (of is null || of == round);
+
+    private static int? RoundOf(IRunMessage message) => message switch
+    {
+        PolicyProtocol.CandidatesGenerated m => m.Round,
+        PolicyProtocol.PolicyTuned m => m.Round,
+        RoundEvaluated m => m.Round,
+        ReleaseMade m => m.Round,
+        _ => null,
+    };
+
+    private void Save(IEvent @event) => Persist(@event, e =>
+    {
+        _state = _state.Apply(e);
+        Continue();
+    });
+
+    /// <summary>Sends a request to another actor of the cluster until its answer ends the step: requests are idempotent.</summary>
+    private void Request(IActorRef peer, PolicyProtocol.IRequest request)
+    {
+        peer.Tell(request);
+        Timers.StartSingleTimer(RepeatKey, new Repeat(peer, request), RepeatEvery);
+    }
+
+    private void Again(Repeat repeat)
+    {
+        if (!_over)
+            Request(repeat.Peer, repeat.Request);
+    }
+
+    private void Learn(int round)
+    {
+        var release = RunFolder.ReadJson<Release>(_context.Folder.Release(round));
+        var pairs = Rank(release.Scores(_context.ExpectedCohort));
+        _pairs = pairs.Length;
+        RunFolder.WriteJson(_context.Folder.Pairs(round), pairs);
+        Request(_peers.Policy, new PolicyProtocol.TunePolicy(_context.Run, _context.Folder.Path, round, pairs));
+    }
+
+    private ImmutableArray<PreferencePair> Rank(ReadOnlySpan<double> scores)
+    {
+        var popri = _context.Settings.Popri;
+        return PreferencePairing.Rank(scores, popri.Prompts, popri.Samples, popri.RejectedRank);
+    }
+
+    private void Evaluate(int round)
+    {
+        Publish("evaluate", 0, 0, "distance to the held-out texts");
+        var context = _context;
+        Task.Run(() =>
+        {
+            var watch = Stopwatch.StartNew();
+            var candidates = EmbeddingMatrix.FromBytes(File.ReadAllBytes(context.Folder.CandidateEmbeddings(round)));
+            var (fid, distance) = Distances(candidates, context);
+            RunFolder.WriteJson(context.Folder.Metrics(round), new { Round = round, Fid = fid, MeanDistance = distance });
+            return new RoundEvaluated(context.Run, round, fid, distance, watch.Elapsed.TotalSeconds);
+        }).PipeTo(Self, failure: e => new StepFailed(context.Run, "evaluate", e.Message, BadInput: false));
+    }
+
+    private void MeasureSynthetic(PolicyProtocol.SyntheticMade made)
+    {
+        var context = _context;
+        Task.Run(() =>
+        {
+            var watch = Stopwatch.StartNew();
+            var texts = RunFolder.ReadJson<string[]>(context.Folder.Synthetic);
+            var (fid, distance) = Distances(EmbeddingMatrix.Encode(context.FitEncoder(), texts), context);
+            return new SyntheticWritten(context.Run, made.Sha256, made.Count, fid, distance, made.Seconds + watch.Elapsed.TotalSeconds);
+        }).PipeTo(Self, failure: e => new StepFailed(context.Run, "evaluate", e.Message, BadInput: false));
+    }
+
+    private static (double Fid, double MeanDistance) Distances(EmbeddingMatrix texts, RunContext context)
+    {
+        var heldOut = EmbeddingMatrix.Encode(context.FitEncoder(), context.Corpus.Eval);
+        return (FrechetDistance.Between(texts, heldOut), MeanDistance.Squared(texts, heldOut));
+    }
+
+    private void Finish()
+    {
+        var (context, state, spend, nodes) = (_context, _state, _spend, Cluster.Get(Context.System).State.Members.Count);
+        var seconds = _clock.Elapsed.TotalSeconds;
+        Task.Run(() =>
+        {
+            RunReport.Write(context, state, nodes, seconds);
+            return new RunFinished(context.Run, seconds);
+        }).PipeTo(Self, failure: e => new StepFailed(context.Run, "report", e.ToString(), BadInput: false));
+    }
+
+    private void Describe(GetRunDescription get)
+    {
+        if (get.Run != _context.Run)
+            return;
+        var settings = _context.Settings;
+        Sender.Tell(new RunDescription(
+            _context.Run, settings.Data.Directory, settings.Data.Synthesis, _context.Corpus.Sha256, _context.Clients,
+            settings.Clients.BlockSize, settings.EncoderDimension));
+    }
+
+    private void Publish(string stage, long done, long total, string detail) =>
+        Context.System.EventStream.Publish(new RunProgress(_context.Run, Round, stage, done, total, detail));
+
+    private void End(RunOutcome outcome, string message)
+    {
+        if (_over)
+            return;
+        _over = true;
+        Timers.CancelAll();
+        Context.System.EventStream.Publish(new RunEnded(_context.Run, outcome, message));
+    }
+
+    private sealed record Repeat(IActorRef Peer, PolicyProtocol.IRequest Request);
+}
+
+/// <summary>Whom the coordinator works with.</summary>
+/// <param name="Policy">The policy actor, or its proxy.</param>
+/// <param name="Evaluator">The evaluator, or its proxy.</param>
+/// <param name="Blocks">The shard region of client blocks, or its proxy.</param>
+/// <param name="ClientNodes">How many client nodes are up now: leases in flight grow with it.</param>
+public sealed record CoordinatorPeers(IActorRef Policy, IActorRef Evaluator, IActorRef Blocks, Func<int> ClientNodes);

@@ -1,0 +1,55 @@
+using System.Collections.Immutable;
+using Chorus.Actors.Collection;
+using Chorus.Actors.Ledger;
+using Chorus.Simulation.Data;
+
+namespace Chorus.Actors.Runs;
+
+/// <summary>What the run coordinator accepts, answers and persists.</summary>
+public static class RunProtocol
+{
+    /// <summary>What is persisted. Fields are only ever added, and then with a default.</summary>
+    public interface IEvent : IRunMessage;
+
+    /// <summary>Asks what this run is; every client node does so once.</summary>
+    public sealed record GetRunDescription(string Run) : IRunMessage;
+
+    /// <summary>All that a client node needs to take part. Exactly one of the two data fields says where the data is.</summary>
+    public sealed record RunDescription(
+        string Run, string DataDirectory, SynthesisSettings? Synthesis, string DataSha256, int Clients, int BlockSize, int EncoderDimension) : IRunMessage;
+
+    public sealed record RunStarted(string Run, string SettingsSha256, string DataSha256, int Clients) : IEvent;
+
+    public sealed record CandidatesMade(string Run, int Round, string Sha256, int Count, double GenerateSeconds) : IEvent;
+
+    public sealed record ReleaseMade(
+        string Run, int Round, string Sha256, int ClientsSampled, int ClientsCounted, string ClientsSha256, VoteTally Tally,
+        PrivacySpend Spend, double FeedbackSeconds, double? PairsKeptRight) : IEvent;
+
+    public sealed record PolicyAdvanced(
+        string Run, int Round, string AdapterSha256, int Pairs, int Steps, double FirstLoss, double LastLoss, double RewardAccuracy,
+        double LearnSeconds) : IEvent;
+
+    public sealed record RoundEvaluated(string Run, int Round, double Fid, double MeanDistance, double EvaluateSeconds) : IEvent;
+
+    public sealed record SyntheticWritten(string Run, string Sha256, int Count, double Fid, double MeanDistance, double Seconds) : IEvent;
+
+    public sealed record DownstreamMeasured(string Run, ImmutableArray<Evaluation.ArmMeasured> Arms, double Seconds) : IEvent;
+
+    public sealed record RunFinished(string Run, double TotalSeconds) : IEvent;
+
+    /// <summary>Published on the event stream of the coordinator's node: what goes on now.</summary>
+    public sealed record RunProgress(string Run, int Round, string Stage, long Done, long Total, string Detail);
+
+    /// <summary>Published on the event stream of the coordinator's node, once: the run is over.</summary>
+    public sealed record RunEnded(string Run, RunOutcome Outcome, string Message);
+}
+
+/// <summary>How a run ended.</summary>
+public enum RunOutcome
+{
+    Done,
+    Failed,
+    BadInput,
+    BudgetRefused,
+}

@@ -1,0 +1,158 @@
+using Akka.Configuration;
+using Chorus.Simulation.Data;
+using Chorus.Simulation.Federation;
+
+namespace Chorus.Actors.Settings;
+
+/// <summary>
+/// Everything a run can be told, read once from HOCON and checked. Defaults, units and effects stand in
+/// Hocon/reference.conf.
+/// </summary>
+public sealed record RunSettings
+{
+    public required string Name { get; init; }
+
+    public required ulong Seed { get; init; }
+
+    public required int Rounds { get; init; }
+
+    public required DataSettings Data { get; init; }
+
+    public required ClientSettings Clients { get; init; }
+
+    public required PopriSettings Popri { get; init; }
+
+    public required PrivacySettings Privacy { get; init; }
+
+    public required int EncoderDimension { get; init; }
+
+    public required PolicyRunSettings Policy { get; init; }
+
+    public required int SyntheticTexts { get; init; }
+
+    public required EvaluationSettings Evaluation { get; init; }
+
+    public required bool Diagnostics { get; init; }
+
+    /// <summary>The resolved settings as the HOCON that reads back to them: a run's run.conf.</summary>
+    public required string Hocon { get; init; }
+
+    /// <summary>Reads a run.conf that a run wrote.</summary>
+    public static RunSettings Load(string file) => From((Path.GetFileName(file), HoconFiles.Read(file)));
+
+    /// <param name="overrides">Named documents over the reference; later ones win.</param>
+    /// <exception cref="SettingsException">An unknown key, or a value of another type or out of its range.</exception>
+    public static RunSettings From(params IEnumerable<(string Name, Config Config)> overrides)
+    {
+        var read = new SettingsReader(HoconFiles.Reference, overrides);
+        var popri = PopriSettings.From(read);
+        var data = DataSettings.From(read);
+        return new RunSettings
+        {
+            Name = FileSafe(read, "name"),
+            Seed = read.UInt64("seed"),
+            Rounds = read.Int("rounds", 1, 999),
+            Data = data,
+            Clients = ClientSettings.From(read),
+            Popri = popri,
+            Privacy = PrivacySettings.From(read),
+            EncoderDimension = Encoder(read),
+            Policy = PolicyRunSettings.From(read, popri),
+            SyntheticTexts = read.Int("synthetic.texts", 10, 1_000_000),
+            Evaluation = EvaluationSettings.From(read),
+            Diagnostics = read.Flag("diagnostics"),
+            Hocon = read.ToHocon(),
+        };
+    }
+
+    private static string FileSafe(SettingsReader read, string key)
+    {
+        var name = read.Text(key);
+        return name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && name[0] != '.'
+            ? name
+            : throw read.Wrong(key, "1 to 64 letters, digits, '-', '_' or '.'");
+    }
+
+    private static int Encoder(SettingsReader read)
+    {
+        read.OneOf("encoder.kind", "hashed-ngrams");
+        return read.Int("encoder.dimension", 8, 4096);
+    }
+}
+
+/// <summary>Where the data is: a folder, or how to synthesise it.</summary>
+/// <param name="Directory">LargeFedBench's three files; empty to synthesise.</param>
+/// <param name="Synthesis">Null where a folder is given.</param>
+public sealed record DataSettings(string Directory, SynthesisSettings? Synthesis)
+{
+    internal static DataSettings From(SettingsReader read)
+    {
+        var directory = read.Text("data.directory");
+        var synthesis = new SynthesisSettings
+        {
+            Flavour = read.OneOf("data.synthesize.flavour", "congress", "biorxiv") == "congress" ? CorpusFlavour.Congress : CorpusFlavour.Biorxiv,
+            Clients = read.Int("data.synthesize.clients", 1, 10_000_000),
+            Seed = read.UInt64("seed"),
+            Alpha = read.Above("data.synthesize.alpha", 0, 1000),
+            InitialTexts = read.Int("data.synthesize.initial-texts", 10, 10_000_000),
+            EvalClients = read.Int("data.synthesize.eval-clients", 1, 1_000_000),
+        };
+        return directory.Length > 0 ? new DataSettings(Path.GetFullPath(directory), null) : new DataSettings("", synthesis);
+    }
+}
+
+/// <summary>The clients and how a round asks them.</summary>
+public sealed record ClientSettings(int Limit, int BlockSize, Cohort Cohort, string CohortName, TimeSpan RoundDeadline, double Quorum)
+{
+    internal static ClientSettings From(SettingsReader read)
+    {
+        var name = read.OneOf("clients.cohort", "all", "fixed", "poisson");
+        Cohort cohort = name switch
+        {
+            "fixed" => new FixedSize(read.Int("clients.cohort-size", 1)),
+            "poisson" => new Poisson(read.Above("clients.cohort-probability", 0, 1)),
+            _ => new AllClients(),
+        };
+        return new ClientSettings(
+            read.Int("clients.limit", 0),
+            read.Int("clients.block-size", 1, 100_000),
+            cohort,
+            name,
+            read.Duration("clients.round-deadline"),
+            read.Above("clients.quorum", 0, 1));
+    }
+}
+
+/// <summary>The shape of a round (arXiv 2504.16438, Algorithm 1).</summary>
+public sealed record PopriSettings(int Prompts, int Samples, int Shots, int RejectedRank)
+{
+    internal static PopriSettings From(SettingsReader read)
+    {
+        var samples = read.Int("popri.samples", 2, 64);
+        var rank = read.Int("popri.rejected-rank", 2, 64);
+        if (rank > samples)
+            throw read.Wrong("popri.rejected-rank", $"in [2, {samples}], the samples of a prompt");
+        return new PopriSettings(read.Int("popri.prompts", 1, 100_000), samples, read.Int("popri.shots", 0, 16), rank);
+    }
+}
+
+/// <summary>The budget, and where the noise comes from.</summary>
+/// <param name="Delta">Null: from the number of clients.</param>
+/// <param name="NoiseMultiplier">Null: the least that keeps all rounds within epsilon.</param>
+public sealed record PrivacySettings(double Epsilon, double? Delta, double? NoiseMultiplier, bool ReproducibleNoise)
+{
+    internal static PrivacySettings From(SettingsReader read)
+    {
+        var delta = read.AutoOrAbove("privacy.delta", 0, 1);
+        if (delta == 1)
+            throw read.Wrong("privacy.delta", "auto or a number in (0, 1)");
+        return new PrivacySettings(
+            read.Above("privacy.epsilon", 0, 1000),
+            delta,
+            read.AutoOrAbove("privacy.noise-multiplier", 0, 1e6),
+            read.Flag("privacy.reproducible-noise"));
+    }
+
+    /// <summary>The delta of a run with this many clients.</summary>
+    public double DeltaFor(int clients) => Delta ?? Math.Min(1e-5, Math.Pow(clients, -1.1));
+}
