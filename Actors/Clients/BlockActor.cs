@@ -5,7 +5,6 @@ using Chorus.Actors.Candidates;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Hosting;
 using Chorus.Simulation.Aggregation;
-using Chorus.Simulation.Federation;
 using Chorus.Simulation.Popri;
 using static Chorus.Actors.Clients.BlockProtocol;
 using static Chorus.Actors.Clients.ClientProtocol;

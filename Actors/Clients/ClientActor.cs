@@ -4,7 +4,6 @@ using Akka.Actor;
 using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Data;
 using Chorus.Simulation.Embedding;
-using Chorus.Simulation.Popri;
 using static Chorus.Actors.Clients.ClientProtocol;
 
 namespace Chorus.Actors.Clients;

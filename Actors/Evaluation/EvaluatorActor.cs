@@ -4,7 +4,6 @@ using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Gpu.Runtime;
-using Chorus.Simulation.Data;
 using static Chorus.Actors.Evaluation.EvaluationProtocol;
 
 namespace Chorus.Actors.Evaluation;

@@ -4,7 +4,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Chorus.Actors.Collection;
 using Chorus.Simulation.Aggregation;
-using Chorus.Simulation.Federation;
 using Chorus.Simulation.Popri;
 using Chorus.Simulation.Privacy;
 

@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using Akka.Actor;
 using Akka.Cluster;
+using Akka.Event;
 using Chorus.Actors.Candidates;
 using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
+using Chorus.Simulation.Aggregation;
 using Chorus.Actors.Ledger;
 using Chorus.Simulation.Federation;
 using static Chorus.Actors.Collection.CollectorProtocol;

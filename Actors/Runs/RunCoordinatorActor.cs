@@ -33,7 +33,6 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     private readonly IActorRef _source;
     private readonly IActorRef _ledger;
     private RunState _state = RunState.Empty;
-    private PrivacySpend? _spend;
     private bool _over;
 
     public RunCoordinatorActor(RunContext context, CoordinatorPeers peers)
@@ -76,8 +75,11 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         _ledger.Tell(new LedgerProtocol.OpenLedger(new PrivacyBudget("client", "add-or-remove-one", settings.Privacy.Epsilon, _context.Delta)));
     }
 
+    protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
+        End(RunOutcome.Failed, $"the journal {_context.Folder.Journal} cannot be read: {reason.Message}");
+
     protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr) =>
-        Publish("failed", 0, 0, $"the journal {_context.Folder.Journal} cannot be written: {cause.Message}");
+        End(RunOutcome.Failed, $"the journal {_context.Folder.Journal} cannot be written: {cause.Message}; nothing was lost, go on with --resume");
 
     protected override void PostStop() => Cluster.Get(Context.System).Unsubscribe(Self);
 
@@ -139,7 +141,13 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             Save(new CandidatesMade(m.Run, m.Round, m.Sha256, m.Count, m.Seconds)));
         Command<PolicyProtocol.PolicyTuned>(Awaited(RunStep.Learn), m =>
             Save(new PolicyAdvanced(m.Run, m.Round, m.AdapterSha256, _pairs, m.Steps, m.FirstLoss, m.LastLoss, m.RewardAccuracy, m.Seconds)));
-        Command<RoundEvaluated>(Awaited(RunStep.Evaluate), Save);
+        Command<RoundEvaluated>(Awaited(RunStep.Evaluate), evaluated =>
+        {
+            var release = _state.Rounds[^1].Release!;
+            Context.System.EventStream.Publish(new RoundReported(
+                _context.Run, Round, release.ClientsCounted, evaluated.Fid, release.Spend.Epsilon, release.Sha256));
+            Save(evaluated);
+        });
         Command<PolicyProtocol.SyntheticMade>(Awaited(RunStep.WriteSynthetic), MeasureSynthetic);
         Command<SyntheticWritten>(Awaited(RunStep.WriteSynthetic), Save);
         Command<EvaluationProtocol.DownstreamDone>(Awaited(RunStep.MeasureDownstream), m => Save(new DownstreamMeasured(m.Run, m.Arms, m.Seconds)));
@@ -238,7 +246,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
 
     private void Finish()
     {
-        var (context, state, spend, nodes) = (_context, _state, _spend, Cluster.Get(Context.System).State.Members.Count);
+        var (context, state, nodes) = (_context, _state, Cluster.Get(Context.System).State.Members.Count);
         var seconds = _clock.Elapsed.TotalSeconds;
         Task.Run(() =>
         {

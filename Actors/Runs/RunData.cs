@@ -21,7 +21,7 @@ public static class RunData
     /// <summary>Makes sure that the corpus is in the cache and returns its folder.</summary>
     public static string Synthesise(SynthesisSettings synthesis, IProgress<int>? clientsWritten = null, CancellationToken ct = default)
     {
-        var folder = Path.Combine(ContentCache.Root, "data", CorpusSynthesizer.CacheKey(synthesis));
+        var folder = Path.Combine(ContentCache.OfUser().Folder, "data", CorpusSynthesizer.CacheKey(synthesis));
         CorpusSynthesizer.Write(synthesis, folder, clientsWritten, ct);
         return folder;
     }

@@ -41,6 +41,9 @@ public static class RunProtocol
     /// <summary>Published on the event stream of the coordinator's node: what goes on now.</summary>
     public sealed record RunProgress(string Run, int Round, string Stage, long Done, long Total, string Detail);
 
+    /// <summary>Published on the event stream of the coordinator's node: a round is done.</summary>
+    public sealed record RoundReported(string Run, int Round, int ClientsCounted, double Fid, double Epsilon, string ReleaseSha256);
+
     /// <summary>Published on the event stream of the coordinator's node, once: the run is over.</summary>
     public sealed record RunEnded(string Run, RunOutcome Outcome, string Message);
 }

@@ -82,7 +82,7 @@ public sealed class SettingsReader
             var value = ConfigurationFactory.ParseString($"d = {_values[key]}").GetTimeSpan("d", allowInfinite: false);
             return value > TimeSpan.Zero ? value : throw Wrong(key, "a duration above zero such as 30s, 10m or 2h");
         }
-        catch (Exception e) when (e is FormatException or HoconParserException)
+        catch (Exception e) when (e is not SettingsException)
         {
             throw Wrong(key, "a duration such as 30s, 10m or 2h");
         }

@@ -1,0 +1,85 @@
+using System.Globalization;
+using Akka.Configuration;
+using Chorus.Actors.Settings;
+using Chorus.Simulation.Federation;
+using Chorus.Simulation.Privacy;
+
+namespace Chorus.Actors.Runs;
+
+/// <summary>
+/// Makes a run ready to start or to go on: opens its data, derives its noise, and claims its folder. Everything that can
+/// be wrong is found before the first file is written.
+/// </summary>
+public static class RunPreparation
+{
+    /// <summary>Prepares a new run.</summary>
+    /// <param name="settings">The resolved settings.</param>
+    /// <param name="folder">Where the run is to be; made here, must not hold another run.</param>
+    /// <param name="clientsWritten">Told how many clients are synthesised.</param>
+    /// <exception cref="SettingsException">The folder holds another run, or a setting does not fit the data.</exception>
+    public static RunContext New(RunSettings settings, string folder, IProgress<int>? clientsWritten, CancellationToken ct)
+    {
+        var run = new RunFolder(folder);
+        if (File.Exists(run.Settings))
+            throw new SettingsException($"{run.Path} holds another run: go on with it by --resume, or choose another --out");
+        if (Directory.Exists(run.Path) && Directory.EnumerateFileSystemEntries(run.Path).Any())
+            throw new SettingsException($"{run.Path} is not empty and holds no run: choose another --out");
+        if (File.Exists(run.Path))
+            throw new SettingsException($"{run.Path} is a file: choose another --out");
+        if (settings.Data.Synthesis is { } synthesis)
+            RunData.Synthesise(synthesis, clientsWritten, ct);
+        var context = Open(settings, run);
+        try
+        {
+            RunFolder.WriteText(run.Settings, settings.Hocon);
+            return context;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            context.Dispose();
+            throw new SettingsException($"{run.Path} cannot be written: {e.Message}");
+        }
+    }
+
+    /// <summary>Prepares a run that was begun before, with the settings it was begun with.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="overrides">Settings given again: allowed only where they are those of the run.</param>
+    public static RunContext Resume(string folder, (string Name, Config Config)? overrides = null)
+    {
+        var run = new RunFolder(folder);
+        if (!File.Exists(run.Settings))
+            throw new SettingsException($"{run.Path} holds no run to resume (no run.conf): leave out --resume to start one");
+        var settings = RunSettings.Load(run.Settings);
+        if (overrides is { } given)
+        {
+            var with = RunSettings.From(("run.conf", HoconFiles.Read(run.Settings)), given);
+            if (with.Hocon != settings.Hocon)
+                throw new SettingsException($"a run is resumed with its own settings, which {given.Name} would change: leave them out, or start another run");
+        }
+
+        return Open(settings, run);
+    }
+
+    private static RunContext Open(RunSettings settings, RunFolder folder)
+    {
+        var corpus = RunData.Open(settings.Data.Directory, settings.Data.Synthesis);
+        try
+        {
+            var clients = settings.Clients.Limit == 0 ? corpus.Clients.Count : Math.Min(settings.Clients.Limit, corpus.Clients.Count);
+            if (settings.Clients.Cohort is FixedSize cohort && cohort.Count > clients)
+                throw new SettingsException($"chorus.clients.cohort-size must be at most the number of clients, {clients}, got {cohort.Count}");
+            if (corpus.Initial.Length < settings.Popri.Shots)
+                throw new SettingsException($"chorus.popri.shots must be at most the number of public texts, {corpus.Initial.Length}, got {settings.Popri.Shots}");
+            var delta = settings.Privacy.DeltaFor(clients);
+            var noise = settings.Privacy.NoiseMultiplier ?? GaussianAccountant.NoiseMultiplier(settings.Privacy.Epsilon, settings.Rounds, delta);
+            var sha256 = RunData.Sha256(settings.Hocon);
+            var run = string.Create(CultureInfo.InvariantCulture, $"{settings.Name}-{RunData.Sha256(sha256 + corpus.Sha256)[..12]}");
+            return new RunContext(run, settings, sha256, folder, corpus, clients, noise, delta);
+        }
+        catch
+        {
+            corpus.Dispose();
+            throw;
+        }
+    }
+}

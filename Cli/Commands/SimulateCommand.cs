@@ -1,0 +1,111 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using Akka.Configuration;
+using Chorus.Actors.Hosting;
+using Chorus.Actors.Runs;
+using Chorus.Actors.Settings;
+using Chorus.Cli.Progress;
+using Chorus.Gpu.Runtime;
+
+namespace Chorus.Cli.Commands;
+
+/// <summary><c>chorus simulate</c>: a whole run, in one process or with the help of <c>chorus node</c>s.</summary>
+internal static class SimulateCommand
+{
+    private static readonly Option<string> Run = new("--run") { Description = "A run file, or the name of one that ships with Chorus.", DefaultValueFactory = _ => "quickstart", HelpName = "FILE" };
+    private static readonly Option<string?> Data = new("--data") { Description = "A folder with train_clients.json, eval.json and initial_set.json.", HelpName = "DIR" };
+    private static readonly Option<string?> Out = new("--out") { Description = "The run's folder. Default: a new one below runs/.", HelpName = "DIR" };
+    private static readonly Option<int?> Rounds = new("--rounds") { Description = "Rounds of feedback and tuning.", HelpName = "N" };
+    private static readonly Option<int?> Clients = new("--clients") { Description = "How many clients: synthesised, or the first ones of --data.", HelpName = "N" };
+    private static readonly Option<ulong?> Seed = new("--seed") { Description = "Everything random derives from it.", HelpName = "S" };
+    private static readonly Option<double?> Epsilon = new("--epsilon") { Description = "The privacy budget; the noise is derived from it.", HelpName = "E" };
+    private static readonly Option<string?> Device = new("--device") { Description = "auto, cpu, cuda or cuda:N.", HelpName = "D" };
+    private static readonly Option<string[]> Set = new("--set") { Description = "Any setting of Hocon/reference.conf, as key=value; repeatable.", HelpName = "KEY=VALUE", DefaultValueFactory = _ => [] };
+    private static readonly Option<bool> Diagnostics = new("--diagnostics") { Description = "Also compute what only a simulator can know; marked 'not private'." };
+    private static readonly Option<bool> Resume = new("--resume") { Description = "Go on with the run in --out (default: the newest unfinished one below runs/)." };
+    private static readonly Option<int> Nodes = new("--nodes") { Description = "Wait for so many cluster members, this one included; with more than one the others carry the clients.", HelpName = "N", DefaultValueFactory = _ => 1 };
+    private static readonly Option<string> Host = new("--host") { Description = "The address that other nodes reach this one by.", DefaultValueFactory = _ => "127.0.0.1" };
+    private static readonly Option<int> Port = new("--port") { Description = "The port to listen on; 0 takes a free one.", DefaultValueFactory = _ => 0 };
+    private static readonly Option<string[]> SeedNode = new("--seed-node") { Description = "host:port of a node to join; repeatable.", DefaultValueFactory = _ => [] };
+
+    public static Command Create()
+    {
+        var command = new Command("simulate", "Runs private federated learning over client actors and writes a report.")
+        {
+            Run, Data, Out, Rounds, Clients, Seed, Epsilon, Device, Set, Diagnostics, Resume, Nodes, Host, Port, SeedNode,
+        };
+        command.SetAction(InvokeAsync);
+        return command;
+    }
+
+    private static async Task<int> InvokeAsync(ParseResult parsed, CancellationToken ct)
+    {
+        await using var progress = RunProgressView.Create();
+        using var context = Prepare(parsed, progress, ct);
+        TorchRuntime.Prepare(context.Settings.Policy.Threads);
+        TorchDevices.Parse(context.Settings.Policy.Device); // a device that is not there is known before the run starts
+        var nodes = parsed.GetValue(Nodes);
+        var node = await ChorusNode.StartAsync(new NodeOptions
+        {
+            Host = parsed.GetValue(Host)!,
+            Port = parsed.GetValue(Port),
+            SeedNodes = parsed.GetValue(SeedNode)!,
+            Roles = nodes > 1 ? ["coordinator", "policy", "trainer"] : NodeOptions.KnownRoles,
+            MinimumNodes = nodes,
+            Run = context,
+            Policy = Models.Policy,
+            Downstream = Models.Downstream,
+        });
+        await using (node)
+        {
+            progress.Say($"run {context.Run} in {context.Folder.Path}: {context.Clients:N0} clients, {context.Settings.Rounds} rounds, epsilon {context.Settings.Privacy.Epsilon.ToString(CultureInfo.InvariantCulture)} (noise multiplier {context.NoiseMultiplier.ToString("0.###", CultureInfo.InvariantCulture)})");
+            if (nodes > 1)
+                progress.Say($"waiting for {nodes} nodes");
+            return await progress.FollowAsync(node.System, context, ct);
+        }
+    }
+
+    private static RunContext Prepare(ParseResult parsed, RunProgressView progress, CancellationToken ct)
+    {
+        var folder = parsed.GetValue(Out);
+        var given = Given(parsed);
+        if (parsed.GetValue(Resume))
+            return RunPreparation.Resume(folder ?? RunFolders.NewestUnfinished(), given);
+        var settings = RunSettings.From([HoconFiles.Run(parsed.GetValue(Run)!), .. given is { } overrides ? [overrides] : Array.Empty<(string, Config)>()]);
+        return RunPreparation.New(settings, folder ?? RunFolders.Fresh(settings.Name), progress.Counter("synthesize the corpus", settings.Data.Synthesis?.Clients ?? 0), ct);
+    }
+
+    /// <summary>What the command line sets, as HOCON over the run file; null where it sets nothing.</summary>
+    private static (string Name, Config Config)? Given(ParseResult parsed)
+    {
+        var hocon = new StringBuilder();
+        Add("rounds", parsed.GetValue(Rounds));
+        Add("seed", parsed.GetValue(Seed));
+        Add("privacy.epsilon", parsed.GetValue(Epsilon));
+        Add("policy.device", parsed.GetValue(Device));
+        var data = parsed.GetValue(Data);
+        Add("data.directory", data is null ? null : Path.GetFullPath(data));
+        Add(data is null ? "data.synthesize.clients" : "clients.limit", parsed.GetValue(Clients));
+        if (parsed.GetValue(Diagnostics))
+            Add("diagnostics", "on");
+        foreach (var setting in parsed.GetValue(Set)!)
+        {
+            var at = setting.IndexOf('=', StringComparison.Ordinal);
+            if (at <= 0)
+                throw new SettingsException($"--set takes KEY=VALUE, got \"{setting}\"");
+            var key = setting[..at].Trim();
+            Add(key.StartsWith("chorus.", StringComparison.Ordinal) ? key["chorus.".Length..] : key, setting[(at + 1)..].Trim());
+        }
+
+        return hocon.Length == 0 ? null : ("the command line", ConfigurationFactory.ParseString(hocon.ToString()));
+
+        void Add(string key, object? value)
+        {
+            if (value is null)
+                return;
+            var text = Convert.ToString(value, CultureInfo.InvariantCulture)!.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+            hocon.AppendLine(CultureInfo.InvariantCulture, $"chorus.{key} = \"{text}\"");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+
+namespace Chorus.Cli;
+
+/// <summary>Adds examples to the help of every command: what a reader of <c>--help</c> came for.</summary>
+internal static class Examples
+{
+    private static readonly Dictionary<string, string[]> ByCommand = new()
+    {
+        ["chorus"] = ["chorus simulate", "chorus account noise --epsilon 1 --rounds 20 --delta 3e-6", "chorus data describe my-data"],
+        ["simulate"] =
+        [
+            "chorus simulate                                   the quickstart, on a synthesised corpus",
+            "chorus simulate --data my-data --epsilon 7        LargeFedBench files of your own",
+            "chorus simulate --run my.conf --out runs/mine     settings of your own (Hocon/reference.conf has them all)",
+            "chorus simulate --resume --out runs/mine          go on after a crash",
+        ],
+        ["node"] = ["chorus node --roles client --seed-node 10.0.0.1:4053 --host 10.0.0.2"],
+        ["report"] = ["chorus report runs/mine"],
+        ["data"] = ["chorus data synthesize --flavour biorxiv --clients 5000 --out my-data", "chorus data describe my-data"],
+        ["synthesize"] = ["chorus data synthesize --flavour biorxiv --clients 5000 --seed 3 --out my-data"],
+        ["describe"] = ["chorus data describe my-data"],
+        ["account"] = ["chorus account epsilon --noise 19.3 --rounds 20 --delta 3e-6", "chorus account noise --epsilon 1 --rounds 20 --delta 3e-6"],
+        ["epsilon"] = ["chorus account epsilon --noise 19.3 --rounds 20 --delta 3e-6", "chorus account epsilon --noise 19.3 --rounds 20 --delta 3e-6 --json"],
+        ["noise"] = ["chorus account noise --epsilon 1 --rounds 20 --delta 3e-6"],
+    };
+
+    public static void AddTo(RootCommand root)
+    {
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+    }
+
+    private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult parseResult)
+        {
+            var result = help.Invoke(parseResult);
+            var command = parseResult.CommandResult.Command;
+            if (ByCommand.TryGetValue(command is RootCommand ? "chorus" : command.Name, out var examples))
+            {
+                var output = parseResult.InvocationConfiguration.Output;
+                output.WriteLine("Examples:");
+                foreach (var example in examples)
+                    output.WriteLine($"  {example}");
+                output.WriteLine();
+            }
+
+            return result;
+        }
+    }
+}
