@@ -1,0 +1,64 @@
+using System.Collections.Immutable;
+using Chorus.Actors.Evaluation;
+using Chorus.Actors.Policy;
+using Chorus.Actors.Runs;
+using Chorus.Actors.Settings;
+using Chorus.Simulation.Popri;
+
+namespace Chorus.Actors.Tests.Support;
+
+/// <summary>A policy without a model: candidates are words drawn by the seed; its adapter is the count of its tunings.</summary>
+internal sealed class StubPolicy : IPolicy
+{
+    private static readonly string[] Words = ["rivers", "schools", "farms", "ports", "trains", "clinics", "bridges", "budget", "today", "number"];
+
+    private int _tunings;
+
+    public static PolicyFactory Factory { get; } = (_, _, _, _) => new StubPolicy();
+
+    public void LoadAdapter(string? directory) =>
+        _tunings = directory is null ? 0 : int.Parse(File.ReadAllText(Path.Combine(directory, "adapter.txt")), System.Globalization.CultureInfo.InvariantCulture);
+
+    public IReadOnlyList<CandidateText> Generate(
+        IReadOnlyList<IReadOnlyList<string>> prompts, int samplesPerPrompt, ulong seed, Action<long, long, string> progress, CancellationToken ct) =>
+        [.. Enumerable.Range(0, prompts.Count * samplesPerPrompt).Select(i =>
+        {
+            var random = new Random(unchecked((int)seed + (i * 7919) + (_tunings * 31)));
+            var tokens = Enumerable.Range(0, 6).Select(_ => random.Next(Words.Length)).ToImmutableArray();
+            return new CandidateText(string.Join(' ', tokens.Select(t => Words[t])), tokens, Ended: true);
+        })];
+
+    public TuningSummary Tune(
+        IReadOnlyList<IReadOnlyList<string>> prompts, IReadOnlyList<CandidateText> candidates, int samplesPerPrompt,
+        ImmutableArray<PreferencePair> pairs, ulong seed, Action<long, long, string> progress, CancellationToken ct)
+    {
+        _tunings++;
+        return new TuningSummary(pairs.Length, 0.69, 0.5, 0.8);
+    }
+
+    public string SaveAdapter(string directory)
+    {
+        RunFolder.WriteText(Path.Combine(directory, "adapter.txt"), _tunings.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        return RunData.Sha256(_tunings.ToString(System.Globalization.CultureInfo.InvariantCulture));
+    }
+
+    public void Dispose()
+    {
+    }
+}
+
+/// <summary>A downstream experiment without a model.</summary>
+internal sealed class StubDownstream : IDownstreamExperiment
+{
+    public static DownstreamFactory Factory { get; } = (_, _, _) => new StubDownstream();
+
+    public ArmMeasured Floor(IReadOnlyList<string> publicTexts, IReadOnlyList<string> heldOut, Action<long, long, string> progress, CancellationToken ct) =>
+        new("floor", publicTexts.Count, 1, 1, 0.2, 0.2, 100);
+
+    public ArmMeasured From(string arm, IReadOnlyList<string> texts, IReadOnlyList<string> heldOut, Action<long, long, string> progress, CancellationToken ct) =>
+        new(arm, texts.Count, 1, 1, 0.3, arm == "ceiling" ? 0.4 : 0.3, 100);
+
+    public void Dispose()
+    {
+    }
+}
