@@ -97,6 +97,8 @@ public sealed class ChorusNode : IAsyncDisposable
         var roles = string.Join(", ", options.Roles.Select(r => $"\"{r}\""));
         var threads = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture);
         var hocon = $$"""
+            akka.loglevel = {{options.LogLevel}}
+            akka.stdout-loglevel = {{options.LogLevel}}
             akka.remote.dot-netty.tcp.hostname = "{{options.Host}}"
             akka.remote.dot-netty.tcp.port = {{options.Port}}
             akka.cluster.roles = [{{roles}}]

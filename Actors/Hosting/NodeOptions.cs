@@ -26,6 +26,9 @@ public sealed record NodeOptions
     /// <summary>How long to wait for an answer before asking again.</summary>
     public TimeSpan Retry { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>Akka's log level: DEBUG, INFO, WARNING, ERROR or OFF.</summary>
+    public string LogLevel { get; init; } = "WARNING";
+
     /// <summary>The run; required with the role coordinator.</summary>
     public RunContext? Run { get; init; }
 

@@ -50,6 +50,11 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         LedgerCommands();
         StepCommands();
         FeedbackCommands();
+        CommandAny(message =>
+        {
+            if (message is not (IRunMessage or ClusterEvent.IClusterDomainEvent or ClusterEvent.CurrentClusterState))
+                Unhandled(message);
+        });
     }
 
     public override string PersistenceId => "run";
@@ -156,11 +161,6 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             _state = _state.Apply(e);
             End(RunOutcome.Done, $"report: {_context.Folder.Report}");
         }));
-        CommandAny(message =>
-        {
-            if (message is not (IRunMessage or ClusterEvent.IClusterDomainEvent or ClusterEvent.CurrentClusterState))
-                Unhandled(message);
-        });
     }
 
     /// <summary>Takes a step's result only while that step is the next one: late and doubled results are dropped.</summary>

@@ -35,6 +35,7 @@ internal static class TestRun
             Roles = nodes == 1 ? NodeOptions.KnownRoles : ["coordinator", "policy", "trainer"],
             MinimumNodes = nodes,
             Retry = TimeSpan.FromMilliseconds(300),
+            LogLevel = "DEBUG",
             Run = context,
             Policy = StubPolicy.Factory,
             Downstream = StubDownstream.Factory,
@@ -43,7 +44,8 @@ internal static class TestRun
         try
         {
             var ended = new TaskCompletionSource<RunEnded>(TaskCreationOptions.RunContinuationsAsynchronously);
-            var listener = first.System.ActorOf(Props.Create(() => new Listener(ended, p => onProgress?.Invoke([.. all], p))));
+            void Tell(RunProgress progress) { Console.WriteLine(progress); onProgress?.Invoke([.. all], progress); }
+            var listener = first.System.ActorOf(Props.CreateBy(new ListenerProducer(ended, Tell)));
             first.System.EventStream.Subscribe(listener, typeof(RunEnded));
             first.System.EventStream.Subscribe(listener, typeof(RunProgress));
             var address = Cluster.Get(first.System).SelfAddress;
@@ -57,12 +59,23 @@ internal static class TestRun
                 }));
             }
 
-            return await ended.Task.WaitAsync(TimeSpan.FromSeconds(90));
+            return await ended.Task.WaitAsync(TimeSpan.FromSeconds(25));
         }
         finally
         {
             for (var i = all.Count - 1; i >= 0; i--)
                 await all[i].DisposeAsync();
+        }
+    }
+
+    private sealed class ListenerProducer(TaskCompletionSource<RunEnded> ended, Action<RunProgress> progress) : IIndirectActorProducer
+    {
+        public Type ActorType => typeof(Listener);
+
+        public ActorBase Produce() => new Listener(ended, progress);
+
+        public void Release(ActorBase actor)
+        {
         }
     }
 
