@@ -10,16 +10,12 @@ namespace Chorus.Simulation.Embedding;
 /// A word is a run of letters, marks and digits, lower-cased invariantly one character at a time; any other character but
 /// white space is a word of its own, without n-grams: punctuation tells styles apart. A hash is 64-bit FNV-1a over UTF-16
 /// units, opened by the kind of feature and closed by SplitMix64's finaliser (FNV's own high bits mix poorly on short
-/// input). Buckets are the hash's top bits; words and pairs keep to the lower half of them, n-grams to the upper, so that
-/// the two may be weighted apart.
+/// input). A bucket is the hash's top bits.
 /// </remarks>
 internal static class TextFeatures
 {
     public const int BucketBits = 18;
     public const int Buckets = 1 << BucketBits;
-
-    /// <summary>Buckets from here on are character n-grams.</summary>
-    public const int FirstNgramBucket = Buckets / 2;
 
     private const ulong FnvOffset = 14695981039346656037;
     private const ulong FnvPrime = 1099511628211;
@@ -50,9 +46,9 @@ internal static class TextFeatures
             foreach (char c in word)
                 hash = Step(hash, char.ToLowerInvariant(c));
             hash = Mix(hash);
-            buckets.Add(WordBucket(hash));
+            buckets.Add(Bucket(hash));
             if (hasPrevious)
-                buckets.Add(WordBucket(Mix((previous * FnvPrime) ^ hash)));
+                buckets.Add(Bucket(Mix((previous * FnvPrime) ^ hash)));
             if (isWord)
                 CollectNgrams(word, buckets);
             (previous, hasPrevious) = (hash, true);
@@ -79,12 +75,12 @@ internal static class TextFeatures
             {
                 hash = Step(hash, i == 0 || i == length - 1 ? Edge : char.ToLowerInvariant(word[i - 1]));
                 if (i - start >= ShortestNgram - 1)
-                    buckets.Add(FirstNgramBucket + WordBucket(Mix(hash)));
+                    buckets.Add(Bucket(Mix(hash)));
             }
         }
     }
 
-    private static int WordBucket(ulong hash) => (int)(hash >> (64 - BucketBits + 1));
+    private static int Bucket(ulong hash) => (int)(hash >> (64 - BucketBits));
 
     private static ulong Step(ulong hash, char c) => (hash ^ c) * FnvPrime;
 
