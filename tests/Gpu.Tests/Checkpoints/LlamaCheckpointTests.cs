@@ -24,9 +24,9 @@ public sealed class LlamaCheckpointTests : IDisposable
     };
 
     [Theory]
-    [InlineData("llama")]
-    [InlineData("llama-bf16")]
-    public void Given_a_reference_checkpoint_When_loaded_Then_its_logits_are_transformers(string name)
+    [InlineData("llama", 2e-4)] // two float32 implementations that sum in another order
+    [InlineData("llama-bf16", 2e-3)] // that reference rounded the rotary frequencies to bfloat16 too; rounding ours likewise, the error was 0
+    public void Given_a_reference_checkpoint_When_loaded_Then_its_logits_are_transformers(string name, double tolerance)
     {
         if (SharedFolder.Find("reference/checkpoints/" + name) is not { } folder)
             return;
@@ -34,7 +34,7 @@ public sealed class LlamaCheckpointTests : IDisposable
         using var model = LlamaCheckpoint.Load(folder, CPU);
         var expected = SafeTensors.Read(Path.Combine(folder, "expected.safetensors"), CPU);
         var error = (model.Forward(expected["input_ids"]) - expected["logits"]).abs().max().item<float>();
-        Assert.True(error <= 2e-4, $"largest error {error}"); // two float32 implementations that sum in another order
+        Assert.True(error <= tolerance, $"largest error {error}");
         foreach (var t in expected.Values)
             t.Dispose();
     }
