@@ -35,9 +35,9 @@ internal static class ProcessSettings
     {
         try
         {
-            Set("MALLOC_ARENA_MAX", NativeMethods.M_ARENA_MAX, 1);
-            Set("MALLOC_MMAP_THRESHOLD_", NativeMethods.M_MMAP_THRESHOLD, ReturnedAboveBytes);
-            Set("MALLOC_TRIM_THRESHOLD_", NativeMethods.M_TRIM_THRESHOLD, ReturnedAboveBytes);
+            Set("MALLOC_ARENA_MAX", NativeMethods.MallocArenaMax, 1);
+            Set("MALLOC_MMAP_THRESHOLD_", NativeMethods.MallocMmapThreshold, ReturnedAboveBytes);
+            Set("MALLOC_TRIM_THRESHOLD_", NativeMethods.MallocTrimThreshold, ReturnedAboveBytes);
         }
         catch (EntryPointNotFoundException)
         {
