@@ -27,7 +27,8 @@ public static class FrechetDistance
         double[,] covarianceA = Moments.Covariance(a, meanA);
         double[,] covarianceB = Moments.Covariance(b, meanB);
         double overlap = 0;
-        foreach (double eigenvalue in SymmetricMatrix.Eigenvalues(SymmetricMatrix.Congruence(SymmetricMatrix.Factor(covarianceA), covarianceB)))
+        (double[][] factor, _) = SymmetricMatrix.Factor(covarianceA, share: 2.3e-16);
+        foreach (double eigenvalue in SymmetricMatrix.Eigenvalues(SymmetricMatrix.Congruence(factor, covarianceB)))
             overlap += Math.Sqrt(Math.Max(0, eigenvalue));
         double spread = 0;
         for (int j = 0; j < a.Dimension; j++)

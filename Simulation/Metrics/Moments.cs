@@ -33,39 +33,57 @@ internal static class Moments
     /// <summary>The covariance [d, d] of at least two rows, divided by rows - 1.</summary>
     public static double[,] Covariance(EmbeddingMatrix rows, double[] mean)
     {
-        int dimension = rows.Dimension;
-        var covariance = new double[dimension, dimension];
-        var columns = new double[dimension][];   // centred and transposed, a piece of the rows at a time
-        for (int j = 0; j < dimension; j++)
-            columns[j] = new double[Math.Min(RowsAPiece, rows.Rows)];
-
-        for (int first = 0; first < rows.Rows; first += RowsAPiece)
+        double[,] covariance = Scatter(rows.Rows, rows.Dimension, (i, centred) =>
         {
-            int count = Math.Min(RowsAPiece, rows.Rows - first);
+            ReadOnlySpan<float> row = rows.Row(i);
+            for (int j = 0; j < centred.Length; j++)
+                centred[j] = row[j] - mean[j];
+        });
+        for (int j = 0; j < rows.Dimension; j++)
+        {
+            for (int l = 0; l < rows.Dimension; l++)
+                covariance[j, l] /= rows.Rows - 1;
+        }
+
+        return covariance;
+    }
+
+    /// <summary>The sum over rows x of x x^T [d, d]; symmetric to the bit.</summary>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="dimension">d.</param>
+    /// <param name="fill">Writes row i into an array of d numbers; called in order, on one thread.</param>
+    public static double[,] Scatter(int rows, int dimension, Action<int, double[]> fill)
+    {
+        var scatter = new double[dimension, dimension];
+        var row = new double[dimension];
+        var columns = new double[dimension][];   // transposed, a piece of the rows at a time
+        for (int j = 0; j < dimension; j++)
+            columns[j] = new double[Math.Min(RowsAPiece, rows)];
+
+        for (int first = 0; first < rows; first += RowsAPiece)
+        {
+            int count = Math.Min(RowsAPiece, rows - first);
             for (int i = 0; i < count; i++)
             {
-                ReadOnlySpan<float> row = rows.Row(first + i);
+                fill(first + i, row);
                 for (int j = 0; j < dimension; j++)
-                    columns[j][i] = row[j] - mean[j];
+                    columns[j][i] = row[j];
             }
 
             // Each entry is summed by one thread, rows in their order.
             Parallel.For(0, dimension, j =>
             {
                 for (int l = 0; l <= j; l++)
-                    covariance[j, l] += FixedOrder.Dot(columns[j].AsSpan(0, count), columns[l].AsSpan(0, count));
+                    scatter[j, l] += FixedOrder.Dot(columns[j].AsSpan(0, count), columns[l].AsSpan(0, count));
             });
         }
 
         for (int j = 0; j < dimension; j++)
         {
-            for (int l = 0; l <= j; l++)
-            {
-                covariance[j, l] /= rows.Rows - 1;
-                covariance[l, j] = covariance[j, l];
-            }
+            for (int l = 0; l < j; l++)
+                scatter[l, j] = scatter[j, l];
         }
 
-        return covariance;
+        return scatter;
     }
 }

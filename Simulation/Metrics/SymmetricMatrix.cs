@@ -7,20 +7,25 @@ internal static class SymmetricMatrix
 {
     /// <summary>Columns l_1 ... l_r with A = sum of l_i l_i^T, by Cholesky with full pivoting, up to rounding.</summary>
     /// <param name="a">Positive semidefinite [d, d].</param>
-    /// <returns>[r][d], r the numerical rank: what is left then is below the rounding of A's largest entry.</returns>
+    /// <param name="share">Stop when no diagonal element of what is left exceeds this share of A's largest,</param>
+    /// <param name="floor">or this.</param>
+    /// <returns>
+    /// Columns [r][d], r the numerical rank, and the pivots [r], distinct: l_i is zero, up to rounding, at pivots 0 ... i - 1.
+    /// </returns>
     /// <remarks>Higham, Accuracy and Stability, 2nd ed., section 10.3.</remarks>
-    public static double[][] Factor(double[,] a)
+    public static (double[][] Columns, int[] Pivots) Factor(double[,] a, double share, double floor = 0)
     {
         int n = a.GetLength(0);
         var left = new double[n];   // diagonal of what is not yet factored
         for (int j = 0; j < n; j++)
             left[j] = a[j, j];
-        double floor = (n == 0 ? 0 : left.Max()) * 2.3e-16;
+        double least = Math.Max(floor, (n == 0 ? 0 : left.Max()) * share);
         var columns = new List<double[]>();
+        var pivots = new List<int>();
         while (columns.Count < n)
         {
             int pivot = Array.IndexOf(left, left.Max());
-            if (!(left[pivot] > floor))
+            if (!(left[pivot] > least))
                 break;
             var column = new double[n];
             for (int j = 0; j < n; j++)
@@ -41,9 +46,10 @@ internal static class SymmetricMatrix
 
             left[pivot] = double.NegativeInfinity;   // taken
             columns.Add(column);
+            pivots.Add(pivot);
         }
 
-        return [.. columns];
+        return ([.. columns], [.. pivots]);
     }
 
     /// <summary>L^T A L for the columns of L [r][d] and a symmetric A [d, d].</summary>

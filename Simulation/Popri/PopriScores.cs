@@ -56,7 +56,7 @@ public static class PopriScores
             return score;
         double mean = score.Average();
         double deviation = Math.Sqrt(score.Sum(s => (s - mean) * (s - mean)) / score.Length);
-        if (!(deviation > CandidateScorer.SpreadThreshold * texts.Count))
+        if (!(deviation > VoteArithmetic.SpreadThreshold * texts.Count))
             return new double[candidates.Length];
         double[] standardised = [.. score.Select(s => (s - mean) / deviation)];
         double norm = Math.Sqrt(Dot(standardised, standardised));

@@ -1,0 +1,143 @@
+using System.Buffers;
+using Chorus.Simulation.Aggregation;
+using Chorus.Simulation.Embedding;
+using Chorus.Simulation.Metrics;
+
+namespace Chorus.Simulation.Popri;
+
+/// <summary>
+/// The same vote as <see cref="CandidateScorer"/>, written in the few dimensions that votes can lie in. Released there, its
+/// scores carry sqrt(Rank / Count) of the noise for the same epsilon, and a client sends Rank numbers in place of Count.
+/// </summary>
+/// <remarks>
+/// Let Pc [N, d] hold the unit candidates less their mean. A vote is v = Pc s / |Pc s|, so all votes lie in the column space
+/// of Pc, which is public. Factor Pc^T Pc = R^T R (Cholesky with pivoting, R [r, d]). Then |R s| = |Pc s|, and u = R s / |R s|,
+/// of norm 1 in r dimensions, is v in the orthonormal basis U = Pc R^-1: v = U u. Sum of u plus Gaussian noise has the
+/// sensitivity, and so the epsilon, of the sum of v plus the same noise; the scores are U times it, which is
+/// post-processing. U is never formed: with T w = y for the triangle T of R's pivot columns, the score of candidate k is
+/// p_k . w / |p_k| - mean . w, w taking its place at the pivots.
+/// Directions that hold less than 10^-10 of the widest one's squared spread, or that rounding alone could make, are left
+/// out: scores would divide by them.
+/// Immutable; any number of threads may vote.
+/// </remarks>
+public sealed class SubspaceScorer : IVoteScorer
+{
+    private const double RankShare = 1e-10;
+
+    private readonly EmbeddingMatrix _candidates;
+    private readonly double[] _norms;
+    private readonly double[] _mean;
+    private readonly double[][] _rows;   // R, [Rank][Dimension]
+    private readonly int[] _pivots;
+
+    /// <param name="candidates">[Count, Dimension], rows of any length; a zero row has similarity 0 with everything.</param>
+    /// <exception cref="ArgumentException">A candidate is not finite, or there are none or more than 2^20.</exception>
+    public SubspaceScorer(EmbeddingMatrix candidates)
+    {
+        ArgumentNullException.ThrowIfNull(candidates);
+        if (candidates.Rows is < 1 or > CandidateScorer.MaxCandidates)
+            throw new ArgumentException($"candidates must number 1 to {CandidateScorer.MaxCandidates}, got {candidates.Rows}");
+        _candidates = candidates;
+        _norms = VoteArithmetic.Norms(candidates);
+        _mean = new double[candidates.Dimension];
+        var unit = new double[candidates.Dimension];
+        for (int k = 0; k < candidates.Rows; k++)
+        {
+            FillUnit(k, unit);
+            for (int j = 0; j < _mean.Length; j++)
+                _mean[j] += unit[j] / candidates.Rows;
+        }
+
+        double[,] scatter = Moments.Scatter(candidates.Rows, candidates.Dimension, (k, row) =>
+        {
+            FillUnit(k, row);
+            for (int j = 0; j < row.Length; j++)
+                row[j] -= _mean[j];
+        });
+        (_rows, _pivots) = SymmetricMatrix.Factor(scatter, RankShare, candidates.Rows * VoteArithmetic.SpreadThreshold * VoteArithmetic.SpreadThreshold);
+    }
+
+    /// <summary>Number of candidates.</summary>
+    public int Count => _candidates.Rows;
+
+    /// <summary>Numbers in an embedding.</summary>
+    public int Dimension => _candidates.Dimension;
+
+    /// <summary>Numbers in a vote: at most Dimension and at most Count - 1; 0 when all candidates point one way.</summary>
+    public int Rank => _rows.Length;
+
+    /// <summary>Numbers in a vote: <see cref="Rank"/>.</summary>
+    public int VoteLength => Rank;
+
+    /// <summary>One client's vote in the basis U.</summary>
+    /// <param name="textEmbeddings">The client's texts [n, Dimension], row-major; rows of any length, a zero row adds nothing.</param>
+    /// <param name="vote">[Rank], overwritten. Its norm is at most 1 in exact arithmetic; zero unless the result is Counted.</param>
+    /// <returns>What became of the vote.</returns>
+    /// <exception cref="ArgumentException">A length does not fit.</exception>
+    public VoteKind Vote(ReadOnlySpan<float> textEmbeddings, Span<double> vote)
+    {
+        if (vote.Length != Rank)
+            throw new ArgumentException($"the vote must have {Rank} numbers, got {vote.Length}");
+        if (textEmbeddings.Length % Dimension != 0)
+            throw new ArgumentException($"text embeddings must be whole rows of {Dimension} numbers, got {textEmbeddings.Length} numbers");
+        double[] rented = ArrayPool<double>.Shared.Rent(Dimension);
+        try
+        {
+            VoteKind kind = Fill(textEmbeddings, rented.AsSpan(0, Dimension), vote);
+            if (kind != VoteKind.Counted)
+                vote.Clear();
+            return kind;
+        }
+        finally
+        {
+            ArrayPool<double>.Shared.Return(rented, clearArray: true);   // it held the client's texts
+        }
+    }
+
+    /// <summary>The scores of all candidates from a sum of votes, with noise or without: U times the sum.</summary>
+    /// <param name="sum">[Rank].</param>
+    /// <returns>[Count], owned by the caller.</returns>
+    public double[] Scores(ReadOnlySpan<double> sum)
+    {
+        if (sum.Length != Rank)
+            throw new ArgumentException($"the sum must have {Rank} numbers, got {sum.Length}");
+        // T[i, k] = R[i, pivot k] is upper triangular, so T w = sum is solved from the last element.
+        var solution = sum.ToArray();
+        for (int i = Rank - 1; i >= 0; i--)
+        {
+            for (int k = i + 1; k < Rank; k++)
+                solution[i] -= _rows[i][_pivots[k]] * solution[k];
+            solution[i] /= _rows[i][_pivots[i]];
+        }
+
+        var direction = new double[Dimension];
+        for (int i = 0; i < Rank; i++)
+            direction[_pivots[i]] = solution[i];
+        double offset = FixedOrder.Dot(_mean, direction);
+        var scores = new double[Count];
+        for (int k = 0; k < scores.Length; k++)
+            scores[k] = (FixedOrder.Dot(_candidates.Row(k), direction) / _norms[k]) - offset;
+        return scores;
+    }
+
+    private VoteKind Fill(ReadOnlySpan<float> texts, Span<double> sum, Span<double> vote)
+    {
+        int count = texts.Length / Dimension;
+        if (count == 0)
+            return VoteKind.NoText;
+        if (!VoteArithmetic.TrySumUnits(texts, sum))
+            return VoteKind.NotFinite;
+        for (int i = 0; i < vote.Length; i++)
+            vote[i] = FixedOrder.Dot(_rows[i], sum);
+        return VoteArithmetic.TryScaleToUnit(vote, VoteArithmetic.SpreadThreshold * count * Math.Sqrt(Count))
+            ? VoteKind.Counted
+            : VoteKind.ZeroSpread;
+    }
+
+    private void FillUnit(int candidate, double[] unit)
+    {
+        ReadOnlySpan<float> row = _candidates.Row(candidate);
+        for (int j = 0; j < unit.Length; j++)
+            unit[j] = row[j] / _norms[candidate];
+    }
+}

@@ -1,0 +1,97 @@
+using Chorus.Simulation.Aggregation;
+using Chorus.Simulation.Embedding;
+using Chorus.Simulation.Popri;
+using Chorus.Simulation.Privacy;
+
+namespace Chorus.Simulation.Tests.Popri;
+
+public class SubspaceScorerTests
+{
+    [Theory]
+    [InlineData(200, 24)]
+    [InlineData(10, 40)]   // fewer candidates than dimensions
+    [InlineData(2, 3)]
+    public void Given_clients_When_voting_Then_scores_are_those_of_the_full_vote(int count, int dimension)
+    {
+        EmbeddingMatrix candidates = CandidateScorerTests.Random(count, dimension, 1);
+        var full = new CandidateScorer(candidates);
+        var subspace = new SubspaceScorer(candidates);
+        Assert.Equal(Math.Min(count - 1, dimension), subspace.Rank);
+        for (int client = 0; client < 10; client++)
+        {
+            ReadOnlySpan<float> texts = CandidateScorerTests.Random(1 + client, dimension, 50 + client).Values.Span;
+            double[] expected = new double[count], vote = new double[subspace.Rank];
+            Assert.Equal(VoteKind.Counted, full.Vote(texts, expected));
+            Assert.Equal(VoteKind.Counted, subspace.Vote(texts, vote));
+            double square = vote.Sum(u => u * u);
+            Assert.InRange(square, 1 - 1e-9, 1);
+            double[] scores = subspace.Scores(vote);
+            for (int k = 0; k < count; k++)
+                Assert.Equal(expected[k], scores[k], 1e-9);
+        }
+    }
+
+    [Fact]
+    public void Given_the_basis_When_written_out_Then_it_is_orthonormal()
+    {
+        // Without this, noise in the small space would not be noise of the same size in the scores.
+        var subspace = new SubspaceScorer(CandidateScorerTests.Random(90, 16, 2));
+        double[][] columns = [.. Enumerable.Range(0, subspace.Rank).Select(i => subspace.Scores([.. Enumerable.Range(0, subspace.Rank).Select(k => k == i ? 1.0 : 0)]))];
+        for (int i = 0; i < columns.Length; i++)
+        {
+            for (int k = 0; k < columns.Length; k++)
+                Assert.Equal(i == k ? 1 : 0, columns[i].Zip(columns[k], (a, b) => a * b).Sum(), 1e-9);
+        }
+    }
+
+    [Fact]
+    public void Given_duplicates_and_flat_directions_When_prepared_Then_the_rank_is_that_of_the_rest()
+    {
+        float[] values = [.. Enumerable.Range(0, 30).SelectMany(i => new float[] { 1 + (i % 3), 2 - (i % 2), 0, 0.5f })];
+        var subspace = new SubspaceScorer(new EmbeddingMatrix(30, 4, values));
+        Assert.InRange(subspace.Rank, 1, 3);
+        var vote = new double[subspace.Rank];
+        Assert.Equal(VoteKind.Counted, subspace.Vote([1, 0, 0, 0], vote));
+        Assert.Equal(VoteKind.ZeroSpread, subspace.Vote([0, 0, 1, 0], vote));   // no candidate differs there
+        Assert.Equal(VoteKind.NoText, subspace.Vote([], vote));
+        Assert.Equal(VoteKind.NotFinite, subspace.Vote([float.NaN, 0, 1, 0], vote));
+        Assert.All(vote, u => Assert.Equal(0, u));
+        var one = new SubspaceScorer(new EmbeddingMatrix(3, 2, [1, 2, 2, 4, 3, 6]));
+        Assert.Equal(0, one.Rank);
+        Assert.Equal(VoteKind.ZeroSpread, one.Vote([1, 0], []));
+        Assert.Equal(new double[3], one.Scores([]));
+    }
+
+    [Fact]
+    public void Given_the_same_noise_When_released_in_the_subspace_Then_more_pairs_are_kept_right()
+    {
+        const int Prompts = 100, Samples = 10, Dimension = 16, Clients = 300;
+        EmbeddingMatrix candidates = CandidateScorerTests.Random(Prompts * Samples, Dimension, 3);
+        var full = new CandidateScorer(candidates);
+        var subspace = new SubspaceScorer(candidates);
+        var fullSum = new long[full.Count];
+        var smallSum = new long[subspace.Rank];
+        double[] fullVote = new double[full.Count], smallVote = new double[subspace.Rank];
+        for (int client = 0; client < Clients; client++)
+        {
+            ReadOnlySpan<float> texts = CandidateScorerTests.Random(3, Dimension, 500 + client).Values.Span;
+            full.Vote(texts, fullVote);
+            subspace.Vote(texts, smallVote);
+            FixedPointGrid.AddRounded(fullVote, fullSum);
+            FixedPointGrid.AddRounded(smallVote, smallSum);
+        }
+
+        double[] noiseFree = FixedPointGrid.ToDouble(fullSum);
+        double sigma = 5.0 * FixedPointGrid.UnitsPerOne;
+        new DiscreteGaussian(sigma, new SeededRandomSource(1, "full")).AddTo(fullSum);
+        new DiscreteGaussian(sigma, new SeededRandomSource(1, "subspace")).AddTo(smallSum);
+        double[] fullScores = full.Scores(FixedPointGrid.ToDouble(fullSum));
+        double[] smallScores = subspace.Scores(FixedPointGrid.ToDouble(smallSum));
+
+        double Noise(double[] scores) => Math.Sqrt(scores.Zip(noiseFree, (a, b) => (a - b) * (a - b)).Average());
+        double expected = Math.Sqrt((double)subspace.Rank / full.Count);   // 0.126; 16 draws decide it, so 0.18 relative deviation
+        Assert.InRange(Noise(smallScores) / Noise(fullScores) / expected, 0.4, 1.6);
+        double Kept(double[] scores) => PreferencePairing.KeptRight(PreferencePairing.Rank(scores, Prompts, Samples, 5), noiseFree);
+        Assert.True(Kept(smallScores) > Kept(fullScores) + 0.1, $"{Kept(smallScores)} against {Kept(fullScores)}");
+    }
+}
