@@ -1,3 +1,82 @@
+using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
+using Chorus.Gpu.Models;
+using Chorus.Gpu.Runtime;
+using Chorus.Gpu.Tokenizers;
+using Chorus.Gpu.Training;
+
 namespace Chorus.Actors.Evaluation;
-public static class TorchDownstream { public static IDownstreamExperiment Create(RunSettings settings, IReadOnlyList<string> publicTexts, CancellationToken ct) => throw new NotSupportedException(); }
+
+/// <summary>The downstream experiment with a small Llama-architecture model of Chorus.Gpu.</summary>
+public sealed class TorchDownstream : IDownstreamExperiment
+{
+    private readonly DownstreamExperiment _experiment;
+    private readonly ByteLevelBpeTokenizer _tokenizer;
+    private readonly int _length;
+    private LlamaModel? _floor;
+
+    private TorchDownstream(RunSettings settings, IReadOnlyList<string> publicTexts, CancellationToken ct)
+    {
+        var evaluation = settings.Evaluation;
+        _tokenizer = ByteLevelBpeTokenizer.Train(publicTexts, settings.Policy.Vocabulary, ct);
+        _length = settings.Policy.TextTokens;
+        var training = new LanguageModelTrainingSettings
+        {
+            BatchSize = evaluation.BatchSize,
+            SequenceLength = _length,
+            LearningRate = evaluation.LearningRate,
+        };
+        _experiment = new DownstreamExperiment(
+            new DownstreamSettings
+            {
+                Model = evaluation.Model.ToLlama(_tokenizer.VocabularySize, _length + 1),
+                Training = training,
+                FurtherLearningRate = evaluation.FurtherLearningRate,
+                MaxEpochs = evaluation.Epochs,
+                Patience = evaluation.Patience,
+                ValidationShare = evaluation.ValidationShare,
+                EvaluationLength = _length,
+                Seed = Seeds.Derive(settings.Seed, "downstream", 0),
+            },
+            TorchDevices.Parse(settings.Policy.Device));
+    }
+
+    public static IDownstreamExperiment Create(RunSettings settings, IReadOnlyList<string> publicTexts, CancellationToken ct) =>
+        new TorchDownstream(settings, publicTexts, ct);
+
+    public ArmMeasured Floor(IReadOnlyList<string> publicTexts, IReadOnlyList<string> heldOut, Action<long, long, string> progress, CancellationToken ct)
+    {
+        _floor?.Dispose();
+        return Measured(_experiment.Train("floor", null, Tokens(publicTexts), Tokens(heldOut), out _floor, Relay(progress), ct));
+    }
+
+    public ArmMeasured From(string arm, IReadOnlyList<string> texts, IReadOnlyList<string> heldOut, Action<long, long, string> progress, CancellationToken ct)
+    {
+        if (_floor is null)
+            throw new InvalidOperationException("the floor comes first: the other arms go on from its model");
+        var result = _experiment.Train(arm, _floor, Tokens(texts), Tokens(heldOut), out var model, Relay(progress), ct);
+        model.Dispose();
+        return Measured(result);
+    }
+
+    public void Dispose() => _floor?.Dispose();
+
+    private static ArmMeasured Measured(ArmResult arm) => new(
+        arm.Name, arm.TrainingDocuments + arm.ValidationDocuments, arm.Epochs.Length - 1, arm.ChosenEpoch, arm.ValidationAccuracy,
+        arm.TestAccuracy, arm.TestTokens);
+
+    private static ProgressOf Relay(Action<long, long, string> progress) => new(progress);
+
+    /// <summary>Each text with its end token, cut to the length that is trained on and measured.</summary>
+    private int[][] Tokens(IReadOnlyList<string> texts) =>
+        [.. texts.Select(t => (int[])[.. _tokenizer.Encode(t).Take(_length - 1), _tokenizer.EndOfText])];
+
+    private sealed class ProgressOf(Action<long, long, string> progress) : IProgress<DownstreamProgress>
+    {
+        public void Report(DownstreamProgress value)
+        {
+            var (step, steps, loss, rate) = value.Training;
+            progress(step, steps, FormattableString.Invariant($"epoch {value.Epoch} of at most {value.MaxEpochs}, loss {loss:0.00}, {rate:N0} tokens/s"));
+        }
+    }
+}

@@ -15,6 +15,8 @@ namespace Chorus.Actors.Policy;
 /// </summary>
 public sealed class PolicySession : IDisposable
 {
+    private const int SamplesShown = 6;
+
     private readonly RunFolder _folder;
     private readonly RunSettings _settings;
     private readonly FederatedCorpus _corpus;
@@ -78,7 +80,19 @@ public sealed class PolicySession : IDisposable
         var written = _policy.Generate(Texts(prompts), popri.Samples, seed, (d, t, s) => progress("synthesize", d, t, s), ct);
         var texts = written.Select(c => c.Text.Trim()).Where(t => t.Length > 0).Take(count).ToArray();
         var sha256 = RunFolder.WriteJson(_folder.Synthetic, texts);
+        WriteSamples(ct);
         return new SyntheticMade(Run, sha256, texts.Length, watch.Elapsed.TotalSeconds);
+    }
+
+    /// <summary>For people: what the policy wrote to the first prompts before it was tuned, and writes to them now.</summary>
+    private void WriteSamples(CancellationToken ct)
+    {
+        var first = RunFolder.ReadJson<CandidateFile>(_folder.Candidates(1));
+        var prompts = first.Prompts.Take(SamplesShown).ToImmutableArray();
+        var after = _policy.Generate(Texts(prompts), 1, Seeds.Derive(_settings.Seed, "samples", 0), (_, _, _) => { }, ct);
+        RunFolder.WriteJson(
+            _folder.Samples,
+            new SampleFile([.. prompts.Select((_, i) => first.Candidates[i * first.SamplesPerPrompt].Text)], [.. after.Select(c => c.Text)]));
     }
 
     public void Dispose()

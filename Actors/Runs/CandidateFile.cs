@@ -8,3 +8,6 @@ public sealed record CandidateFile(int Round, int SamplesPerPrompt, ImmutableArr
 
 /// <summary>One candidate: its text, and the tokens that were sampled (a text rarely encodes back to them).</summary>
 public sealed record CandidateText(string Text, ImmutableArray<int> Tokens, bool Ended);
+
+/// <summary>Texts that the policy wrote to the same prompts before the first round and after the last.</summary>
+public sealed record SampleFile(ImmutableArray<string> Before, ImmutableArray<string> After);

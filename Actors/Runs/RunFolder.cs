@@ -25,6 +25,8 @@ public sealed class RunFolder(string path)
 
     public string Synthetic => In("synthetic.json");
 
+    public string Samples => In("samples.json");
+
     public string Result => In("result.json");
 
     public string Report => In("report.html");

@@ -1,7 +1,147 @@
+using System.Collections.Immutable;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Chorus.Actors.Evaluation;
+using Chorus.Actors.Settings;
+using Chorus.Simulation.Federation;
+using Chorus.Simulation.Privacy;
+using Chorus.Simulation.Report;
+
 namespace Chorus.Actors.Runs;
 
+/// <summary>A run's result.json and report.html, from its settings and its durable state.</summary>
 public static class RunReport
 {
-    public static void Write(RunContext context, RunState state, int nodes, double seconds) { _ = (context, state, nodes, seconds); }
-    public static string Rewrite(RunFolder folder) => throw new NotSupportedException(folder.Path);
+    /// <summary>Writes both files.</summary>
+    /// <param name="nodes">Members of the cluster that ran it.</param>
+    /// <param name="seconds">Wall-clock time since the (last) start.</param>
+    public static void Write(RunContext context, RunState state, int nodes, double seconds)
+    {
+        var result = ResultOf(context, state, nodes, seconds);
+        RunResultFile.Write(result, context.Folder.Result);
+        RunFolder.WriteText(context.Folder.Report, HtmlReport.Render(result));
+    }
+
+    /// <summary>Writes report.html anew from result.json.</summary>
+    /// <returns>Where it is.</returns>
+    /// <exception cref="SettingsException">The folder holds no finished run.</exception>
+    public static string Rewrite(RunFolder folder)
+    {
+        if (!File.Exists(folder.Result))
+        {
+            throw new SettingsException(File.Exists(folder.Settings)
+                ? $"the run in {folder.Path} is not finished: go on with chorus simulate --resume --out {folder.Path}"
+                : $"{folder.Path} holds no run");
+        }
+
+        RunFolder.WriteText(folder.Report, HtmlReport.Render(RunResultFile.Read(folder.Result)));
+        return folder.Report;
+    }
+
+    private static RunResult ResultOf(RunContext context, RunState state, int nodes, double seconds)
+    {
+        var settings = context.Settings;
+        ImmutableArray<ArmMeasured> arms = state.Downstream?.Arms ?? [];
+        var accuracy = arms.IsEmpty ? null : new AccuracyResult(TestOf("floor"), TestOf("popri"), TestOf("ceiling"));
+        var rounds = state.Rounds.Select(r => RoundOf(context, r)).ToImmutableArray();
+        var samples = RunFolder.ReadJson<SampleFile>(context.Folder.Samples);
+        return new RunResult
+        {
+            Run = context.Run,
+            Seed = settings.Seed,
+            Nodes = nodes,
+            Clients = context.Clients,
+            Data = new DataReference(context.Corpus.Name, context.Corpus.Sha256),
+            Accuracy = accuracy,
+            GapClosed = RunResult.ShareOfGap(accuracy),
+            Downstream = [.. arms.Select(a => new DownstreamArm(a.Name, a.ChosenEpoch, a.ValidationAccuracy, a.TestAccuracy, a.TestTokens))],
+            Rounds = rounds,
+            Final = new FinalDistance(state.Synthetic?.Fid, state.Synthetic?.MeanDistance),
+            Privacy = PrivacyOf(context, state),
+            Seconds = new RunSeconds(seconds, [.. Phases(rounds, state)]),
+            Samples = new SampleTexts(samples.Before, samples.After),
+            Diagnostics = settings.Diagnostics,
+            Command = CommandOf(context),
+            Settings = settings.Hocon,
+            Versions = Versions(),
+        };
+
+        double? TestOf(string arm) => arms.FirstOrDefault(a => a.Name == arm)?.TestAccuracy;
+    }
+
+    private static RoundResult RoundOf(RunContext context, RoundState round)
+    {
+        var (candidates, release, policy, evaluated) = (round.Candidates!, round.Release!, round.Policy!, round.Evaluated!);
+        return new RoundResult
+        {
+            Round = round.Round,
+            ClientsSampled = release.ClientsSampled,
+            ClientsCounted = release.ClientsCounted,
+            ClientsSha256 = release.ClientsSha256,
+            ZeroVotes = release.Tally.Zero,
+            NotFiniteVotes = release.Tally.NotFinite,
+            Candidates = candidates.Count,
+            CandidatesSha256 = candidates.Sha256,
+            ReleaseSha256 = release.Sha256,
+            Fid = evaluated.Fid,
+            MeanDistance = evaluated.MeanDistance,
+            Pairs = policy.Pairs,
+            PairsKeptRight = release.PairsKeptRight,
+            Dpo = new DpoResult(policy.Steps, policy.FirstLoss, policy.LastLoss, policy.RewardAccuracy),
+            EpsilonSoFar = GaussianAccountant.Epsilon(context.NoiseMultiplier, round.Round, context.Delta),
+            Seconds = new RoundSeconds(candidates.GenerateSeconds, release.FeedbackSeconds, policy.LearnSeconds, evaluated.EvaluateSeconds),
+        };
+    }
+
+    private static PrivacyResult PrivacyOf(RunContext context, RunState state)
+    {
+        var settings = context.Settings;
+        var rounds = state.Rounds.Length;
+        var epsilon = GaussianAccountant.Epsilon(context.NoiseMultiplier, rounds, context.Delta);
+        var sampling = settings.Clients.Cohort switch
+        {
+            FixedSize fixedSize => $"fixed({fixedSize.Count}), charged without amplification",
+            Poisson poisson => FormattableString.Invariant($"poisson({poisson.Probability}), charged without amplification"),
+            _ => "all",
+        };
+        var noise = settings.Privacy.ReproducibleNoise
+            ? " The noise of this run follows from its seed, so the figures say what the mechanism costs, not that this output is private."
+            : "";
+        return new PrivacyResult
+        {
+            Epsilon = epsilon,
+            Delta = context.Delta,
+            Budget = settings.Privacy.Epsilon,
+            NoiseMultiplier = context.NoiseMultiplier,
+            Rounds = rounds,
+            ReproducibleNoise = settings.Privacy.ReproducibleNoise,
+            Sampling = sampling,
+            Statement = FormattableString.Invariant($"{rounds} releases of summed client votes, each of L2 sensitivity 1 to adding or removing one client with all its texts, with discrete Gaussian noise of multiplier {context.NoiseMultiplier:0.####}, cost ({epsilon:0.####}, {context.Delta:0.##e+0})-differential privacy together, composed exactly. The policy, the synthetic texts and the scores are functions of these releases and of public data. Accuracy, FID and the ceiling are measured on held-out and private texts by the simulator, and are not private.{noise}"),
+        };
+    }
+
+    private static IEnumerable<PhaseSeconds> Phases(ImmutableArray<RoundResult> rounds, RunState state)
+    {
+        yield return new PhaseSeconds("generate", rounds.Sum(r => r.Seconds.Generate));
+        yield return new PhaseSeconds("feedback", rounds.Sum(r => r.Seconds.Feedback));
+        yield return new PhaseSeconds("learn", rounds.Sum(r => r.Seconds.Learn));
+        yield return new PhaseSeconds("evaluate", rounds.Sum(r => r.Seconds.Evaluate));
+        yield return new PhaseSeconds("synthesize", state.Synthetic?.Seconds ?? 0);
+        yield return new PhaseSeconds("downstream", state.Downstream?.Seconds ?? 0);
+    }
+
+    /// <summary>The settings file in the run's folder is the whole recipe: the data's folder or its synthesis included.</summary>
+    private static string CommandOf(RunContext context) => $"chorus simulate --run {context.Folder.Settings} --out runs/again";
+
+    private static VersionResult Versions() => new(
+        VersionOf(typeof(RunReport)),
+        RuntimeInformation.FrameworkDescription,
+        VersionOf(typeof(Akka.Actor.ActorSystem)),
+        VersionOf(typeof(TorchSharp.torch)),
+        RuntimeInformation.OSDescription,
+        Environment.ProcessorCount);
+
+    private static string VersionOf(Type type) =>
+        type.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0]
+            ?? type.Assembly.GetName().Version!.ToString();
 }

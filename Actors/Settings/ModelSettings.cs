@@ -1,8 +1,25 @@
+using Chorus.Gpu.Models;
+
 namespace Chorus.Actors.Settings;
 
 /// <summary>The shape of a Llama-architecture model.</summary>
 public sealed record ModelShape(int Hidden, int Intermediate, int Layers, int Heads, int KeyValueHeads)
 {
+    /// <param name="vocabulary">Entries of the tokenizer.</param>
+    /// <param name="maxLength">Longest context in tokens.</param>
+    public LlamaConfig ToLlama(int vocabulary, int maxLength) => new()
+    {
+        VocabularySize = vocabulary,
+        HiddenSize = Hidden,
+        IntermediateSize = Intermediate,
+        Layers = Layers,
+        Heads = Heads,
+        KeyValueHeads = KeyValueHeads,
+        HeadSize = Hidden / Heads,
+        TieEmbeddings = true,
+        MaxLength = maxLength,
+    };
+
     internal static ModelShape From(SettingsReader read, string at)
     {
         var shape = new ModelShape(
@@ -98,7 +115,8 @@ public sealed record PolicyRunSettings
 
 /// <summary>The downstream model that shows what the synthetic data is worth.</summary>
 public sealed record EvaluationSettings(
-    bool Downstream, bool Ceiling, ModelShape Model, int BatchSize, double LearningRate, int PublicEpochs, int Epochs, double ValidationShare)
+    bool Downstream, bool Ceiling, ModelShape Model, int BatchSize, double LearningRate, double FurtherLearningRate, int Epochs, int Patience,
+    double ValidationShare)
 {
     internal static EvaluationSettings From(SettingsReader read) => new(
         read.Flag("evaluation.downstream"),
@@ -106,7 +124,8 @@ public sealed record EvaluationSettings(
         ModelShape.From(read, "evaluation.model"),
         read.Int("evaluation.batch-size", 1, 65_536),
         read.Above("evaluation.learning-rate", 0, 1),
-        read.Int("evaluation.public-epochs", 1, 1000),
+        read.Above("evaluation.further-learning-rate", 0, 1),
         read.Int("evaluation.epochs", 1, 1000),
+        read.Int("evaluation.patience", 1, 1000),
         read.Above("evaluation.validation-share", 0, 0.5));
 }

@@ -35,7 +35,7 @@ internal static class TestRun
             Roles = nodes == 1 ? NodeOptions.KnownRoles : ["coordinator", "policy", "trainer"],
             MinimumNodes = nodes,
             Retry = TimeSpan.FromMilliseconds(300),
-            LogLevel = "DEBUG",
+            LogLevel = "ERROR",
             Run = context,
             Policy = StubPolicy.Factory,
             Downstream = StubDownstream.Factory,
@@ -44,7 +44,7 @@ internal static class TestRun
         try
         {
             var ended = new TaskCompletionSource<RunEnded>(TaskCreationOptions.RunContinuationsAsynchronously);
-            void Tell(RunProgress progress) { Console.WriteLine(progress); onProgress?.Invoke([.. all], progress); }
+            void Tell(RunProgress progress) => onProgress?.Invoke([.. all], progress);
             var listener = first.System.ActorOf(Props.CreateBy(new ListenerProducer(ended, Tell)));
             first.System.EventStream.Subscribe(listener, typeof(RunEnded));
             first.System.EventStream.Subscribe(listener, typeof(RunProgress));
@@ -54,12 +54,13 @@ internal static class TestRun
                 all.Add(await ChorusNode.StartAsync(new NodeOptions
                 {
                     Roles = ["client"],
+                    LogLevel = "ERROR",
                     Retry = TimeSpan.FromMilliseconds(300),
                     SeedNodes = [$"{address.Host}:{address.Port}"],
                 }));
             }
 
-            return await ended.Task.WaitAsync(TimeSpan.FromSeconds(25));
+            return await ended.Task.WaitAsync(TimeSpan.FromSeconds(90));
         }
         finally
         {
