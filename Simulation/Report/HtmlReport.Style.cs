@@ -13,12 +13,12 @@ public static partial class HtmlReport
         * { box-sizing: border-box; }
         html { -webkit-text-size-adjust: 100%; }
         body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-        main { max-width: 1040px; margin: 0 auto; padding: 40px 20px 64px; }
+        main { max-width: 1100px; margin: 0 auto; padding: 40px 20px 64px; }
         h1 { font-size: clamp(1.5rem, 4.2vw, 2.1rem); line-height: 1.2; letter-spacing: -0.015em; margin: 4px 0 12px; text-wrap: balance; }
         h2 { font-size: 1.15rem; margin: 40px 0 12px; letter-spacing: -0.005em; }
         h3 { font-size: 0.95rem; margin: 0 0 4px; }
         p { margin: 0 0 12px; max-width: 72ch; }
-        .kicker { color: var(--soft); font-size: 0.86rem; margin: 0; overflow-wrap: anywhere; }
+        .kicker { color: var(--soft); font-size: 0.86rem; margin: 0; overflow-wrap: anywhere; max-width: none; }
         .lead { font-size: 1.08rem; color: var(--soft); }
         .banner { border: 2px solid var(--alarm); border-left-width: 10px; background: var(--alarm-page); border-radius: 8px; padding: 14px 18px; margin: 0 0 18px; }
         .banner strong { color: var(--alarm); font-size: 1.15rem; display: block; }
@@ -26,7 +26,7 @@ public static partial class HtmlReport
         .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 22px 0 0; }
         .tile, .card { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; }
         .tile { padding: 12px 16px; }
-        .tile b { display: block; font-size: 1.5rem; line-height: 1.25; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
+        .tile b { display: block; font-size: 1.25rem; line-height: 1.4; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
         .tile span { color: var(--soft); font-size: 0.86rem; }
         .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 14px; }
         .card { padding: 16px 18px; min-width: 0; }
@@ -40,12 +40,16 @@ public static partial class HtmlReport
         .stroke-quiet { stroke: var(--quiet); } .stroke-limit { stroke: var(--limit); }
         .fill-axis { fill: var(--quiet); } .fill-grid { fill: var(--grid); } .fill-series { fill: var(--series); }
         .fill-quiet { fill: var(--quiet); } .fill-limit { fill: var(--limit); }
+        .charts > .card:first-child:nth-last-child(odd) { grid-column: 1 / -1; }
+        .charts > .card:first-child:nth-last-child(odd) .chart { max-width: 620px; margin: 0 auto; }
         .nothing { color: var(--soft); font-style: italic; }
         .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--rule); border-radius: 10px; }
         table { border-collapse: collapse; width: 100%; font-size: 0.88rem; font-variant-numeric: tabular-nums; }
-        th, td { padding: 8px 12px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
+        th, td { padding: 8px; text-align: right; border-bottom: 1px solid var(--rule); }
         th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
-        th:first-child, td:first-child { text-align: left; }
+        td { white-space: nowrap; }
+        th:first-child, td:first-child { text-align: left; padding-left: 14px; }
+        th:last-child, td:last-child { padding-right: 14px; }
         tbody tr:last-child td { border-bottom: 0; }
         td.hash { font: 0.78rem ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; text-align: left; }
         .samples { display: grid; grid-template-columns: 1fr 1fr; gap: 10px 14px; }

@@ -55,6 +55,9 @@ public static partial class HtmlReport
         return Html.Join(banners);
     }
 
+    /// <summary>Whether the promise holds for this very run, and not only for one like it.</summary>
+    private static bool IsPrivate(RunResult run) => run.Privacy is { NoiseMultiplier: > 0, ReproducibleNoise: false } && double.IsFinite(run.Privacy.Epsilon);
+
     private static Html Banner(string title, string text) => Html.Of($"""<div class="banner" role="alert"><strong>{title}</strong><p>{text}</p></div>""");
 
     private static Html Tiles(RunResult run) => Html.Of($"""
@@ -90,7 +93,7 @@ public static partial class HtmlReport
         """);
 
     private static Html Privacy(RunResult run) => Html.Of($"""
-        <h2>What a client is promised</h2>
+        <h2>{(IsPrivate(run) ? "What a client is promised" : "What a client would be promised")}</h2>
         <p>{run.Privacy.Statement}</p>
         <dl>
         <dt>Protected unit</dt><dd>one {run.Privacy.Unit} with all of its texts, {run.Privacy.Adjacency}</dd>

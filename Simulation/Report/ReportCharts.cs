@@ -28,13 +28,13 @@ internal static class ReportCharts
     }
 
     public static Html Distance(RunResult run) => Line("chart-fid", "Fréchet distance to held-out texts by round",
-        [.. run.Rounds.Where(r => r.Fid is { } f && double.IsFinite(f)).Select(r => (r.Round, r.Fid!.Value))], v => Words.Number(v), fromZero: false, limit: null);
+        [.. run.Rounds.Where(r => r.Fid is { } f && double.IsFinite(f)).Select(r => (r.Round, r.Fid!.Value))], v => Words.Short(v), fromZero: false, limit: null);
 
     public static Html KeptRight(RunResult run) => Line("chart-kept", "Share of preference pairs that the noise left right, by round",
         [.. run.Rounds.Where(r => r.PairsKeptRight is not null).Select(r => (r.Round, r.PairsKeptRight!.Value))], v => Words.Percent(v, 0), fromZero: true, limit: (0.5, "chance"), top: 1);
 
     public static Html Privacy(RunResult run) => Line("chart-epsilon", "Epsilon spent by round against the budget",
-        [.. run.Rounds.Where(r => double.IsFinite(r.EpsilonSoFar)).Select(r => (r.Round, r.EpsilonSoFar))], v => Words.Number(v), fromZero: true,
+        [.. run.Rounds.Where(r => double.IsFinite(r.EpsilonSoFar)).Select(r => (r.Round, r.EpsilonSoFar))], v => Words.Short(v), fromZero: true,
         limit: double.IsFinite(run.Privacy.Budget) && run.Privacy.Budget > 0 ? (run.Privacy.Budget, $"budget {Words.Number(run.Privacy.Budget)}") : null);
 
     private static Html Line(

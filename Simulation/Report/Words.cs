@@ -23,6 +23,9 @@ internal static class Words
         _ => v.ToString("N0", CultureInfo.InvariantCulture),
     });
 
+    /// <summary>Three significant digits, for tables and the labels of a chart.</summary>
+    public static string Short(double? value) => Number(value is { } v && double.IsFinite(v) ? double.Parse(v.ToString("G3", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture) : value);
+
     public static string Duration(double seconds)
     {
         if (!double.IsFinite(seconds)) return Unknown;
