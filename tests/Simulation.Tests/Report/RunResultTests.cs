@@ -1,0 +1,100 @@
+using System.Text.Json;
+using Chorus.Simulation.Data;
+using Chorus.Simulation.Report;
+using Chorus.Simulation.Tests.Data;
+
+namespace Chorus.Simulation.Tests.Report;
+
+public sealed class RunResultTests
+{
+    [Fact]
+    public void Given_a_full_result_When_written_and_read_Then_nothing_is_lost()
+    {
+        RunResult result = Example.Result(diagnostics: true);
+        RunResult read = RunResultFile.FromJson(RunResultFile.ToJson(result));
+        Assert.Equal(RunResultFile.ToJson(result), RunResultFile.ToJson(read));
+        Assert.Equal(ulong.MaxValue, read.Seed);
+        Assert.Equal(result.Rounds.AsEnumerable(), read.Rounds);
+        Assert.Equal(result.Privacy, read.Privacy);
+        Assert.Equal(result.Samples.After.AsEnumerable(), read.Samples.After);
+    }
+
+    [Fact]
+    public void Given_what_was_not_measured_When_written_and_read_Then_it_is_null()
+    {
+        RunResult result = Example.Result() with { Accuracy = new AccuracyResult(0.6, null, null), GapClosed = null, Final = null, Downstream = [], Rounds = [] };
+        RunResult read = RunResultFile.FromJson(RunResultFile.ToJson(result));
+        Assert.Equal(new AccuracyResult(0.6, null, null), read.Accuracy);
+        Assert.Null(read.GapClosed);
+        Assert.Null(read.Final);
+        Assert.Empty(read.Rounds);
+    }
+
+    [Fact]
+    public void Given_an_infinite_epsilon_When_written_and_read_Then_it_stays_infinite()
+    {
+        RunResult result = Example.Result() with { Privacy = Example.Result().Privacy with { Epsilon = double.PositiveInfinity, NoiseMultiplier = 0 } };
+        Assert.Equal(double.PositiveInfinity, RunResultFile.FromJson(RunResultFile.ToJson(result)).Privacy.Epsilon);
+    }
+
+    /// <summary>Others read this file: a name that goes or changes is a new schema.</summary>
+    [Fact]
+    public void Given_schema_1_When_written_Then_its_names_are_the_recorded_ones()
+    {
+        using JsonDocument json = JsonDocument.Parse(RunResultFile.ToJson(Example.Result()));
+        JsonElement root = json.RootElement;
+        Assert.Equal("chorus.result/1", root.GetProperty("schema").GetString());
+        Assert.Equal("schema run seed nodes clients data method accuracy gap_closed downstream rounds final privacy seconds samples diagnostics command settings versions", Names(root));
+        Assert.Equal("name sha256", Names(root.GetProperty("data")));
+        Assert.Equal("floor popri ceiling", Names(root.GetProperty("accuracy")));
+        Assert.Equal("arm epochs validation_accuracy test_accuracy tokens", Names(root.GetProperty("downstream")[0]));
+        JsonElement round = root.GetProperty("rounds")[0];
+        Assert.Equal("round clients_sampled clients_counted clients_sha256 zero_votes not_finite_votes candidates candidates_sha256 release_sha256 fid mean_distance pairs pairs_kept_right dpo epsilon_so_far seconds", Names(round));
+        Assert.Equal("steps first_loss last_loss reward_accuracy", Names(round.GetProperty("dpo")));
+        Assert.Equal("generate feedback learn evaluate", Names(round.GetProperty("seconds")));
+        Assert.Equal("fid mean_distance", Names(root.GetProperty("final")));
+        Assert.Equal("unit adjacency epsilon delta budget noise_multiplier rounds reproducible_noise sampling statement", Names(root.GetProperty("privacy")));
+        Assert.Equal("total phases", Names(root.GetProperty("seconds")));
+        Assert.Equal("phase seconds", Names(root.GetProperty("seconds").GetProperty("phases")[0]));
+        Assert.Equal("before after", Names(root.GetProperty("samples")));
+        Assert.Equal("chorus dotnet akka torchsharp os processor_count", Names(root.GetProperty("versions")));
+        static string Names(JsonElement e) => string.Join(' ', e.EnumerateObject().Select(p => p.Name));
+    }
+
+    [Theory]
+    [InlineData("{\"schema\": \"chorus.result/1\"}", "a run's result")]
+    [InlineData("nonsense", "a run's result")]
+    [InlineData("null", "schema chorus.result/1")]
+    public void Given_no_result_When_read_Then_says_what_was_expected(string json, string expected) =>
+        Assert.Contains(expected, Assert.Throws<DataFormatException>(() => RunResultFile.FromJson(json, "r.json")).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Given_another_schema_When_read_Then_it_is_refused()
+    {
+        string json = RunResultFile.ToJson(Example.Result()).Replace("chorus.result/1", "chorus.result/2", StringComparison.Ordinal);
+        Assert.EndsWith("found chorus.result/2", Assert.Throws<DataFormatException>(() => RunResultFile.FromJson(json)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Given_a_path_When_written_over_an_older_file_Then_only_the_new_one_is_there()
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder.Write("result.json", "old");
+        RunResultFile.Write(Example.Result(), path);
+        Assert.Equal("demo", RunResultFile.Read(path).Run);
+        Assert.Single(Directory.EnumerateFileSystemEntries(folder.Path));
+    }
+
+    [Theory]
+    [InlineData(0.6, 0.65, 0.7, 0.5)]
+    [InlineData(0.6, 0.55, 0.7, -0.5)]
+    [InlineData(0.6, 0.8, 0.7, 2.0)]
+    [InlineData(0.7, 0.8, 0.7, null)]
+    [InlineData(null, 0.8, 0.9, null)]
+    public void Given_three_accuracies_When_the_share_is_taken_Then_it_is_the_part_of_the_gap(double? floor, double? popri, double? ceiling, double? share)
+    {
+        double? got = RunResult.ShareOfGap(new AccuracyResult(floor, popri, ceiling));
+        Assert.Equal(share is null, got is null);
+        if (share is { } s) Assert.Equal(s, got!.Value, 1e-12);
+    }
+}
