@@ -1,7 +1,6 @@
 // Shapes: R rows being sampled, P prompts, S slots a prompt, T prompt length, N new tokens so far, C channels, V vocabulary,
 //         NH heads, KVH key/value heads, G = NH / KVH, HS head size
 using Chorus.Gpu.Models;
-using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

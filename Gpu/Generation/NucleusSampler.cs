@@ -6,9 +6,16 @@ namespace Chorus.Gpu.Generation;
 /// <remarks>
 /// The inverse cumulative sum runs over the nucleus in order of token id, in double: two tokens of nearly the same
 /// probability then cannot change places with the last bit of a matrix product, as they could in sorted order.
+/// The nucleus is found without sorting the vocabulary: probabilities are summed by size class, and only the class in which
+/// the sum passes topP is sorted.
 /// </remarks>
 public static class NucleusSampler
 {
+    // A class is a float's exponent and the first 5 bits of its fraction: 32 classes an octave, 32 octaves below the
+    // largest probability; all that is smaller shares the last class.
+    private const int DroppedBits = 23 - 5;
+    private const int Classes = 32 * 32;
+
     /// <summary>The drawn token.</summary>
     /// <param name="probabilities">[V], not negative; need not sum to exactly 1.</param>
     /// <param name="topP">In (0, 1]; ties at the edge of the nucleus go to the lower id.</param>
@@ -16,87 +23,107 @@ public static class NucleusSampler
     /// <exception cref="ArgumentException">No probability is positive, or one is not a number.</exception>
     public static int Draw(ReadOnlySpan<float> probabilities, double topP, double uniform)
     {
-        double total = 0;
-        foreach (float p in probabilities)
-            total += p;
+        double total = Sum(probabilities);
         if (!(total > 0) || !double.IsFinite(total))
             throw new ArgumentException($"probabilities must have a positive, finite sum, got {total}; the model's logits are not finite", nameof(probabilities));
         if (topP >= 1)
             return Invert(probabilities, uniform * total);
 
-        // Tokens below (1 - topP) / V together hold less than 1 - topP, so none of them is in the nucleus: few are left to sort.
-        double floor = (1 - topP) * total / probabilities.Length;
-        var keys = ArrayPool<float>.Shared.Rent(probabilities.Length);
+        var values = ArrayPool<float>.Shared.Rent(probabilities.Length);
         var ids = ArrayPool<int>.Shared.Rent(probabilities.Length);
+        // Tokens below (1 - topP) / V together hold less than 1 - topP, so none of them is in the nucleus.
+        float floor = (float)((1 - topP) * total / probabilities.Length * (1 - 1e-6));
         int count = 0;
         for (int id = 0; id < probabilities.Length; id++)
         {
-            if (probabilities[id] >= floor)
-                (keys[count], ids[count++]) = (-probabilities[id], id);
+            if (probabilities[id] >= floor && probabilities[id] > 0)
+                (values[count], ids[count++]) = (probabilities[id], id);
         }
-        var nucleus = ids.AsSpan(0, count);
-        SortStably(keys.AsSpan(0, count), nucleus);
-        double mass = 0;
+        var (smallest, last) = Edge(values.AsSpan(0, count), topP * total);
         int size = 0;
-        while (size < count && mass < topP * total)
-            mass += probabilities[ids[size++]];
-        nucleus = nucleus[..size];
-        nucleus.Sort();
-        double left = uniform * mass;
-        int drawn = nucleus[^1];
-        foreach (int id in nucleus)
+        for (int i = 0; i < count; i++)
         {
-            left -= probabilities[id];
-            if (left < 0)
-            {
-                drawn = id;
-                break;
-            }
+            if (values[i] > smallest || (values[i] == smallest && i <= last))
+                (values[size], ids[size++]) = (values[i], ids[i]);
         }
-        ArrayPool<float>.Shared.Return(keys);
+        var nucleus = values.AsSpan(0, size);
+        int drawn = ids[Invert(nucleus, uniform * Sum(nucleus))];
+        ArrayPool<float>.Shared.Return(values);
         ArrayPool<int>.Shared.Return(ids);
         return drawn;
     }
 
-    /// <summary>The likeliest token, the lowest id among equals.</summary>
+    /// <summary>The index of the largest value, the lowest among equals.</summary>
     public static int Largest(ReadOnlySpan<float> values)
     {
         int best = 0;
-        for (int id = 1; id < values.Length; id++)
+        for (int i = 1; i < values.Length; i++)
         {
-            if (values[id] > values[best])
-                best = id;
+            if (values[i] > values[best])
+                best = i;
         }
         return best;
     }
 
-    private static int Invert(ReadOnlySpan<float> probabilities, double left)
+    // The least likely member of the nucleus: its probability, and the last index that belongs among those of that probability.
+    private static (float Smallest, int Last) Edge(ReadOnlySpan<float> values, double target)
     {
-        int last = 0;
-        for (int id = 0; id < probabilities.Length; id++)
+        Span<double> massOfClass = stackalloc double[Classes];
+        massOfClass.Clear();
+        int top = Number(values[Largest(values)]);
+        foreach (float p in values)
+            massOfClass[Math.Min(top - Number(p), Classes - 1)] += p;
+        double mass = 0;
+        int edge = 0;
+        while (edge < Classes - 1 && mass + massOfClass[edge] < target)
+            mass += massOfClass[edge++];
+
+        var members = new List<(float Probability, int Index)>();
+        for (int i = 0; i < values.Length; i++)
         {
-            if (probabilities[id] <= 0)
-                continue;
-            last = id;
-            left -= probabilities[id];
-            if (left < 0)
-                return id;
+            if (Math.Min(top - Number(values[i]), Classes - 1) == edge)
+                members.Add((values[i], i));
         }
-        return last; // the sum rounded to just below uniform * total
+        members.Sort((a, b) => a.Probability != b.Probability ? b.Probability.CompareTo(a.Probability) : a.Index.CompareTo(b.Index));
+        foreach (var (probability, index) in members)
+        {
+            mass += probability;
+            if (mass >= target)
+                return (probability, index);
+        }
+        return (0, -1); // the sum by classes fell short of the target by rounding alone: all belong
     }
 
-    // Sorts by key; equal keys, which an unstable sort may swap, are put in order of id.
-    private static void SortStably(Span<float> keys, Span<int> ids)
+    private static int Number(float p) => BitConverter.SingleToInt32Bits(p) >> DroppedBits;
+
+    // Four sums side by side: a single one would wait for itself at every addition.
+    private static double Sum(ReadOnlySpan<float> values)
     {
-        keys.Sort(ids);
-        for (int start = 0; start < keys.Length;)
+        double a = 0, b = 0, c = 0, d = 0;
+        int i = 0;
+        for (; i + 4 <= values.Length; i += 4)
         {
-            int end = start + 1;
-            while (end < keys.Length && keys[end] == keys[start])
-                end++;
-            if (end - start > 1)
-                ids[start..end].Sort();
-            start = end;
+            a += values[i];
+            b += values[i + 1];
+            c += values[i + 2];
+            d += values[i + 3];
         }
+        for (; i < values.Length; i++)
+            a += values[i];
+        return a + b + (c + d);
+    }
+
+    private static int Invert(ReadOnlySpan<float> probabilities, double left)
+    {
+        int i = 0;
+        while (i < probabilities.Length && (left -= probabilities[i]) >= 0)
+            i++;
+        if (i < probabilities.Length)
+            return i;
+        // The sum rounded to just below uniform * total: the last token that can be drawn.
+        do
+            i--;
+        while (probabilities[i] <= 0);
+        return i;
     }
 }

@@ -1,5 +1,4 @@
 // Shapes: R rows being sampled, P prompts, T prompt length, V vocabulary
-using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Chorus.Gpu.Models;
 using static TorchSharp.torch;
@@ -22,6 +21,7 @@ public sealed class TextGenerator(LlamaModel model, int endToken)
     /// <param name="seed">Of all random numbers.</param>
     /// <param name="batchSize">Rows sampled at once; bounds the memory.</param>
     /// <param name="tokensDone">Told how many new tokens there are so far, once a step.</param>
+    /// <param name="ct">Looked at before every step.</param>
     /// <exception cref="ArgumentException">An empty prompt, a token outside the vocabulary, or a prompt that leaves no room for MaxNewTokens.</exception>
     public Completion[] Generate(
         IReadOnlyList<int[]> prompts, int samplesPerPrompt, SamplingSettings s, ulong seed, int batchSize, IProgress<int>? tokensDone, CancellationToken ct)
@@ -161,7 +161,7 @@ public sealed class TextGenerator(LlamaModel model, int endToken)
 
         public ReadOnlySpan<float> Row(int i) => _values.AsSpan(i * vocabularySize, vocabularySize);
 
-        /// <param name="logits">float32 [R, V]; made into probabilities, or kept as they are at temperature 0, where only their order counts.</param>
+        // logits float32 [R, V]; at temperature 0, where only their order counts, they are kept as they are
         public void Take(Tensor logits, double temperature)
         {
             using var scope = NewDisposeScope();
