@@ -1,0 +1,157 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using Chorus.Gpu.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Chorus.Gpu.Training;
+
+/// <summary>Measures what synthetic data is worth: next-token accuracy of a small model trained on it, between floor and ceiling.</summary>
+/// <remarks>
+/// Each arm's documents are split by a seeded draw into training and validation, and the epoch that is best on validation is
+/// kept; the test set is used once, for the kept weights. Validation documents are of the arm's own data. Were epochs chosen by
+/// the test set, every arm's figure would be a maximum over its epochs, and so too high; were the synthetic arm's chosen by
+/// private documents, it would use private data that its privacy budget never paid for.
+/// </remarks>
+public sealed class DownstreamExperiment
+{
+    private readonly DownstreamSettings _settings;
+    private readonly torch.Device _device;
+
+    /// <exception cref="ArgumentException">The lengths in the settings exceed the model's MaxLength.</exception>
+    public DownstreamExperiment(DownstreamSettings settings, torch.Device device)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        settings.Model.Validate();
+        if (settings.EvaluationLength > settings.Model.MaxLength)
+            throw new ArgumentException($"EvaluationLength must be at most the model's MaxLength {settings.Model.MaxLength}, got {settings.EvaluationLength}");
+        _settings = settings;
+        _device = device;
+    }
+
+    /// <summary>Runs all three arms; popri and ceiling both go on from the floor's chosen weights.</summary>
+    /// <param name="publicDocuments">Token ids of public texts, each with its end token; as for all that follow.</param>
+    /// <param name="synthetic">Synthetic texts.</param>
+    /// <param name="privateTraining">Private texts of the training clients; what is made of them must not leave the simulation.</param>
+    /// <param name="test">Held-out texts.</param>
+    /// <param name="progress">Told after each step.</param>
+    /// <param name="ct">Ends the experiment between two steps.</param>
+    /// <exception cref="ArgumentException">An arm has fewer than two documents, or ids are outside the vocabulary.</exception>
+    /// <exception cref="TrainingDivergedException">A loss is no longer finite.</exception>
+    public DownstreamResult Run(
+        IReadOnlyList<int[]> publicDocuments, IReadOnlyList<int[]> synthetic, IReadOnlyList<int[]> privateTraining, IReadOnlyList<int[]> test,
+        IProgress<DownstreamProgress>? progress = null, CancellationToken ct = default)
+    {
+        var floor = Train("floor", null, publicDocuments, test, out var floorModel, progress, ct);
+        using (floorModel)
+        {
+            var popri = Train("popri", floorModel, synthetic, test, out var model, progress, ct);
+            model.Dispose();
+            var ceiling = Train("ceiling", floorModel, privateTraining, test, out model, progress, ct);
+            model.Dispose();
+            return new DownstreamResult(floor, popri, ceiling);
+        }
+    }
+
+    /// <summary>Trains one arm, keeps the epoch that is best on validation, and measures it on the test documents.</summary>
+    /// <param name="name">The arm's name; it takes no part in the arithmetic.</param>
+    /// <param name="start">The model to go on from, which stays as it is; null trains a new one from the seed.</param>
+    /// <param name="documents">The arm's own documents, two or more.</param>
+    /// <param name="test">Held-out documents.</param>
+    /// <param name="trained">The model with the chosen epoch's weights, which the caller owns.</param>
+    /// <param name="progress">Told after each step.</param>
+    /// <param name="ct">Ends the training between two steps.</param>
+    /// <inheritdoc cref="Run" path="/exception"/>
+    public ArmResult Train(
+        string name, LlamaModel? start, IReadOnlyList<int[]> documents, IReadOnlyList<int[]> test, out LlamaModel trained,
+        IProgress<DownstreamProgress>? progress = null, CancellationToken ct = default)
+    {
+        ArgumentNullException.ThrowIfNull(documents);
+        ArgumentNullException.ThrowIfNull(test);
+        if (start is not null && start.Config != _settings.Model)
+            throw new ArgumentException($"start must have the shape of the settings' Model {_settings.Model}, got {start.Config}");
+        var began = Stopwatch.GetTimestamp();
+        var (training, validation) = Split(name, documents);
+        var model = new LlamaModel(_settings.Model, _settings.Seed, _device);
+        try
+        {
+            if (start is not null)
+            {
+                using var scope = NewDisposeScope();
+                Copy(Weights(start), model);
+            }
+            var (epochs, chosen, tokens) = TrainEpochs(name, model, start is not null, training, validation, progress, ct);
+            var (_, counted, accuracy, loss) = Measure(model, test, ct);
+            trained = model;
+            return new ArmResult(name, epochs, chosen, epochs[chosen].ValidationAccuracy, accuracy, loss, counted, training.Count, validation.Count, tokens, Stopwatch.GetElapsedTime(began));
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    private (ImmutableArray<DownstreamEpoch> Epochs, int Chosen, long Tokens) TrainEpochs(
+        string name, LlamaModel model, bool further, IReadOnlyList<int[]> training, IReadOnlyList<int[]> validation,
+        IProgress<DownstreamProgress>? progress, CancellationToken ct)
+    {
+        var settings = _settings.Training with
+        {
+            Steps = 0, Epochs = _settings.MaxEpochs, Seed = _settings.Seed,
+            LearningRate = further ? _settings.FurtherLearningRate : _settings.Training.LearningRate,
+        };
+        using var run = new TrainingRun(model, training, settings);
+        using var scope = NewDisposeScope();
+        var epochs = ImmutableArray.CreateBuilder<DownstreamEpoch>();
+        epochs.Add(new DownstreamEpoch(0, null, Measure(model, validation, ct).Accuracy));
+        var chosen = 0;
+        var best = Weights(model);
+        for (var epoch = 1; epoch <= _settings.MaxEpochs && epoch - chosen <= _settings.Patience; epoch++)
+        {
+            var at = epoch;
+            var loss = run.RunEpoch(epoch, progress is null ? null : new Relay(step => progress.Report(new DownstreamProgress(name, at, _settings.MaxEpochs, step))), ct);
+            epochs.Add(new DownstreamEpoch(epoch, loss, Measure(model, validation, ct).Accuracy));
+            if (epochs[epoch].ValidationAccuracy > epochs[chosen].ValidationAccuracy)
+            {
+                chosen = epoch;
+                foreach (var weight in best)
+                    weight.Dispose();
+                best = Weights(model);
+            }
+        }
+        Copy(best, model);
+        return (epochs.ToImmutable(), chosen, run.Tokens);
+    }
+
+    private (IReadOnlyList<int[]> Training, IReadOnlyList<int[]> Validation) Split(string name, IReadOnlyList<int[]> documents)
+    {
+        if (documents.Count < 2)
+            throw new ArgumentException($"arm {name} must have 2 documents or more, one of them for validation, got {documents.Count}");
+        var count = Math.Clamp((int)(documents.Count * _settings.ValidationShare), 1, Math.Min(_settings.MaxValidationDocuments, documents.Count - 1));
+        var order = new SeededShuffle(_settings.Seed, ulong.MaxValue).Order(documents.Count); // a stream that no epoch has
+        return ([.. order.Skip(count).Order().Select(i => documents[i])], [.. order.Take(count).Order().Select(i => documents[i])]);
+    }
+
+    private (long Correct, long Counted, double Accuracy, double Loss) Measure(LlamaModel model, IReadOnlyList<int[]> documents, CancellationToken ct) =>
+        NextTokenAccuracy.Measure(model, documents, _settings.EvaluationLength, _settings.EvaluationBatchSize, ct);
+
+    private static List<Tensor> Weights(LlamaModel model)
+    {
+        using var noGrad = no_grad();
+        return [.. model.parameters().Select(p => p.detach().clone())];
+    }
+
+    private static void Copy(List<Tensor> weights, LlamaModel model)
+    {
+        using var noGrad = no_grad();
+        foreach (var (parameter, weight) in model.parameters().Zip(weights))
+            parameter.copy_(weight);
+    }
+
+    // Progress<T> would report from the thread pool, out of order.
+    private sealed class Relay(Action<TrainingProgress> report) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => report(value);
+    }
+}
