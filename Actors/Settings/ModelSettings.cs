@@ -38,7 +38,7 @@ public sealed record ModelShape(int Hidden, int Intermediate, int Layers, int He
 
 /// <summary>How the policy is pretrained on the public set.</summary>
 public sealed record PretrainingRunSettings(
-    int Steps, int BatchSize, int SequenceLength, double LearningRate, int WarmUpSteps, double WeightDecay, double MaxGradientNorm);
+    int Steps, int BatchSize, double LearningRate, int WarmUpSteps, double WeightDecay, double MaxGradientNorm);
 
 /// <summary>How the policy is tuned on a round's preference pairs.</summary>
 public sealed record DpoRunSettings(
@@ -91,7 +91,6 @@ public sealed record PolicyRunSettings
             Pretraining = new PretrainingRunSettings(
                 read.Int("policy.pretraining.steps", 1),
                 read.Int("policy.pretraining.batch-size", 1, 65_536),
-                read.Int("policy.pretraining.sequence-length", 8, context),
                 read.Above("policy.pretraining.learning-rate", 0, 1),
                 read.Int("policy.pretraining.warm-up-steps", 0),
                 read.From("policy.pretraining.weight-decay", 0, 1),
