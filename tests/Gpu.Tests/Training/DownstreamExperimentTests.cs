@@ -11,7 +11,10 @@ public sealed class DownstreamExperimentTests
     {
         Model = TinyModels.Config,
         Training = new LanguageModelTrainingSettings { BatchSize = 4, SequenceLength = 12, LearningRate = 1e-2, WarmUpSteps = 5 },
-        FurtherLearningRate = 1e-2, MaxEpochs = 6, EvaluationLength = 13, Seed = 9,
+        FurtherLearningRate = 1e-2,
+        MaxEpochs = 6,
+        EvaluationLength = 13,
+        Seed = 9,
     };
 
     private static DownstreamExperiment Experiment(DownstreamSettings? settings = null) => new(settings ?? Settings, CPU);
