@@ -1,4 +1,5 @@
 // Shapes: R rows being sampled, P prompts, T prompt length, V vocabulary
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Chorus.Gpu.Models;
 using static TorchSharp.torch;
@@ -22,7 +23,7 @@ public sealed class TextGenerator(LlamaModel model, int endToken)
     /// <param name="batchSize">Rows sampled at once; bounds the memory.</param>
     /// <param name="tokensDone">Told how many new tokens there are so far, once a step.</param>
     /// <param name="ct">Looked at before every step.</param>
-    /// <exception cref="ArgumentException">An empty prompt, a token outside the vocabulary, or a prompt that leaves no room for MaxNewTokens.</exception>
+    /// <exception cref="ArgumentException">An empty prompt, a token outside the vocabulary, or a prompt that leaves no room for MaxNewTokens; or logits that are not finite.</exception>
     public Completion[] Generate(
         IReadOnlyList<int[]> prompts, int samplesPerPrompt, SamplingSettings s, ulong seed, int batchSize, IProgress<int>? tokensDone, CancellationToken ct)
     {
@@ -117,18 +118,25 @@ public sealed class TextGenerator(LlamaModel model, int endToken)
     private void Draw(Row[] rows, int[]? distributionOfRow, Probabilities probabilities, SamplingSettings s, ulong seed, int step)
     {
         // Each row's draw is a function of its own distribution and key alone, so the threads change nothing but the time.
-        Parallel.For(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, get_num_threads()) }, i =>
+        try
         {
-            var row = rows[i];
-            if (row.Ended)
-                return;
-            var distribution = probabilities.Row(distributionOfRow?[i] ?? i);
-            int token = s.Temperature == 0
-                ? NucleusSampler.Largest(distribution)
-                : NucleusSampler.Draw(distribution, s.TopP, KeyedUniform.At(seed, row.Prompt, row.Sample, step));
-            row.Tokens.Add(token);
-            row.Ended = token == endToken;
-        });
+            Parallel.For(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, get_num_threads()) }, i =>
+            {
+                var row = rows[i];
+                if (row.Ended)
+                    return;
+                var distribution = probabilities.Row(distributionOfRow?[i] ?? i);
+                int token = s.Temperature == 0
+                    ? NucleusSampler.Largest(distribution)
+                    : NucleusSampler.Draw(distribution, s.TopP, KeyedUniform.At(seed, row.Prompt, row.Sample, step));
+                row.Tokens.Add(token);
+                row.Ended = token == endToken;
+            });
+        }
+        catch (AggregateException failed)
+        {
+            ExceptionDispatchInfo.Throw(failed.InnerExceptions[0]); // one row's reason says more than the bundle of all
+        }
     }
 
     private static (Tensor Ids, Tensor Last) PadPrompts(int[][] prompts, Device device)

@@ -27,7 +27,7 @@ internal static class PolicyPretraining
             Version,
             JsonSerializer.Serialize(s.ModelConfig(s.VocabularySize), Json),
             JsonSerializer.Serialize(s.Pretraining, Json),
-            string.Create(CultureInfo.InvariantCulture, $"{s.MaxTextTokens} {s.Seed} {device.type} {torch.get_num_threads()}"),
+            string.Create(CultureInfo.InvariantCulture, $"{s.Seed} {device.type} {torch.get_num_threads()}"),
             .. publicTexts]);
 
     /// <summary>Trains tokenizer and model and writes them into <paramref name="folder"/>.</summary>
@@ -37,7 +37,7 @@ internal static class PolicyPretraining
         var tokenizer = ByteLevelBpeTokenizer.Train(publicTexts, s.VocabularySize, ct);
         p?.Report(new PolicyProgress("tokenizer", 1, 1, $"{tokenizer.VocabularySize} tokens"));
 
-        var documents = publicTexts.Where(text => !string.IsNullOrWhiteSpace(text)).Select(text => Document(tokenizer, text, s.MaxTextTokens)).ToArray();
+        var documents = publicTexts.Where(text => !string.IsNullOrWhiteSpace(text)).Select(text => Document(tokenizer, text, int.MaxValue)).ToArray();
         using var model = new LlamaModel(s.ModelConfig(tokenizer.VocabularySize), KeyedUniform.Derive(s.Seed, WeightsPurpose), device);
         var settings = s.Pretraining with { Seed = KeyedUniform.Bits(s.Pretraining.Seed, WeightsPurpose, (int)(s.Seed >> 32), (int)s.Seed) };
         LanguageModelTrainer.Train(model, documents, settings, Relay.Of<TrainingProgress>(p, progress => new PolicyProgress(
@@ -46,7 +46,7 @@ internal static class PolicyPretraining
         LlamaCheckpoint.Save(model, folder, tokenizer.EndOfText);
     }
 
-    /// <summary>A text as the model meets it everywhere: its first tokens and the end token.</summary>
+    /// <summary>A text as the model meets it: its first tokens and the end token.</summary>
     public static int[] Document(ByteLevelBpeTokenizer tokenizer, string text, int maxTextTokens) =>
         [.. tokenizer.Encode(text).Take(maxTextTokens), tokenizer.EndOfText];
 }

@@ -47,7 +47,7 @@ public sealed record PolicySettings
     /// <summary>Longest few-shot prompt, in tokens; longer ones lose tokens at their left.</summary>
     public int PromptTokens { get; init => field = Positive(value, nameof(PromptTokens)); } = 192;
 
-    /// <summary>Longer texts are cut to this many tokens, as few-shot examples and in pretraining alike.</summary>
+    /// <summary>A longer text is cut to this many tokens as a few-shot example; pretraining takes texts whole.</summary>
     public int MaxTextTokens { get; init => field = Positive(value, nameof(MaxTextTokens)); } = 64;
 
     /// <summary>Of the base model's first weights and its pretraining, and of the adapter's.</summary>

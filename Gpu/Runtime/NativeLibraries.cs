@@ -44,11 +44,7 @@ internal static class NativeLibraries
 
     private static string LoadForeign(string folder, string bridge)
     {
-        var missing = ForeignLibraries.Where(l => l.Required && !File.Exists(Path.Combine(folder, l.Name))).Select(l => l.Name).ToArray();
-        if (missing.Length > 0)
-            throw new TorchLoadException(
-                $"{FolderVariable} is {folder}, where {string.Join(", ", missing)} {(missing.Length == 1 ? "is" : "are")} missing. It must be the folder "
-                + "that holds libtorch_cpu.so (and libtorch_cuda.so for GPUs), such as torch/lib of an installed PyTorch 2.10 or 2.11.");
+        CheckForeign(folder);
         foreach (var (name, _) in ForeignLibraries)
         {
             if (File.Exists(Path.Combine(folder, name)))
@@ -66,6 +62,16 @@ internal static class NativeLibraries
         }
         torch.InitializeDeviceType(DeviceType.CPU);
         return folder;
+    }
+
+    /// <exception cref="TorchLoadException">Files of libtorch are missing in the folder; the message names them.</exception>
+    internal static void CheckForeign(string folder)
+    {
+        var missing = ForeignLibraries.Where(l => l.Required && !File.Exists(Path.Combine(folder, l.Name))).Select(l => l.Name).ToArray();
+        if (missing.Length > 0)
+            throw new TorchLoadException(
+                $"{FolderVariable} is {folder}, where {string.Join(", ", missing)} {(missing.Length == 1 ? "is" : "are")} missing. It must be the folder "
+                + "that holds libtorch_cpu.so (and libtorch_cuda.so for GPUs), such as torch/lib of an installed PyTorch 2.10 or 2.11.");
     }
 
     // "The bridge": TorchSharp's own native library, between the managed code and libtorch.
@@ -108,6 +114,9 @@ internal static class NativeLibraries
 
     private static bool InPackageCache(string bridge)
     {
+        // An installed .NET tool lies in a package's folder too, but in its user's own store.
+        if (bridge.Split(Path.DirectorySeparatorChar).Contains(".store"))
+            return false;
         for (var folder = Path.GetDirectoryName(bridge); folder is not null; folder = Path.GetDirectoryName(folder))
         {
             if (File.Exists(Path.Combine(folder, ".nupkg.metadata")))
@@ -125,9 +134,16 @@ internal static class NativeLibraries
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
             throw new TorchLoadException(
-                $"{path} does not load: {e.Message.ReplaceLineEndings(" ").Trim()} A name above that is not this file is what it misses: install it, or add its "
-                + $"folder to LD_LIBRARY_PATH. Every file of one libtorch must come from one build; {FolderVariable} takes that of another folder.", e);
+                $"{path} does not load: {LoaderMessage(e.Message)}. If that names another file, install it or add its folder to LD_LIBRARY_PATH. "
+                + $"All files of a libtorch must come from one build; {FolderVariable} takes the libtorch of another folder.", e);
         }
+    }
+
+    // The first line is the runtime's advice on tracing; what the system's loader said follows.
+    private static string LoaderMessage(string message)
+    {
+        var lines = message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return lines.Length > 1 ? string.Join("; ", lines.Skip(1)) : message.Trim();
     }
 
     private static string FileName(string library) =>

@@ -94,6 +94,16 @@ public sealed class TextGeneratorTests
         Assert.Empty(generator.Generate([], 3, settings, 1, 4, null, default));
     }
 
+    [Fact]
+    public void Given_weights_that_are_no_numbers_When_sampled_Then_a_message()
+    {
+        using var model = Disturbed();
+        using (no_grad())
+            model.Layers[0].Mlp.Up.Weight.fill_(double.NaN);
+        var failed = Assert.Throws<ArgumentException>(() => new TextGenerator(model, End).Generate(Prompts(2), 2, new SamplingSettings { MaxNewTokens = 5 }, 1, 4, null, default));
+        Assert.Contains("logits are not finite", failed.Message);
+    }
+
     private static LlamaModel Disturbed()
     {
         var model = new LlamaModel(Tiny, 5, CPU);
