@@ -98,7 +98,9 @@ public sealed class DownstreamExperiment
     {
         var settings = _settings.Training with
         {
-            Steps = 0, Epochs = _settings.MaxEpochs, Seed = _settings.Seed,
+            Steps = 0,
+            Epochs = _settings.MaxEpochs,
+            Seed = _settings.Seed,
             LearningRate = further ? _settings.FurtherLearningRate : _settings.Training.LearningRate,
         };
         using var run = new TrainingRun(model, training, settings);

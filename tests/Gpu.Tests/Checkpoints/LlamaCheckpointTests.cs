@@ -19,8 +19,17 @@ public sealed class LlamaCheckpointTests : IDisposable
 
     private static LlamaConfig Config(bool tied = true) => new()
     {
-        VocabularySize = 50, HiddenSize = 16, IntermediateSize = 24, Layers = 2, Heads = 4, KeyValueHeads = 2, HeadSize = 6,
-        RopeTheta = 5000, NormEpsilon = 1e-6, TieEmbeddings = tied, MaxLength = 32,
+        VocabularySize = 50,
+        HiddenSize = 16,
+        IntermediateSize = 24,
+        Layers = 2,
+        Heads = 4,
+        KeyValueHeads = 2,
+        HeadSize = 6,
+        RopeTheta = 5000,
+        NormEpsilon = 1e-6,
+        TieEmbeddings = tied,
+        MaxLength = 32,
     };
 
     [Theory]
