@@ -28,10 +28,10 @@ public sealed record PolicySettings
     /// <summary>How the base model learns the public texts. Its sequences must be as long as prompt and new text together.</summary>
     public LanguageModelTrainingSettings Pretraining { get; init; } = new()
     {
-        BatchSize = 4,
+        BatchSize = 2,
         SequenceLength = 256,
-        Steps = 900,
-        LearningRate = 3e-3,
+        Steps = 2000,
+        LearningRate = 4e-3,
         WarmUpSteps = 50,
     };
 
