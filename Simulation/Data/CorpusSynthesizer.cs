@@ -23,7 +23,7 @@ namespace Chorus.Simulation.Data;
 public static class CorpusSynthesizer
 {
     /// <summary>Changes whenever the same settings give other bytes.</summary>
-    public const int GeneratorVersion = 1;
+    public const int GeneratorVersion = 3;
 
     private const ulong ClientStream = 1, EvalStream = 2, InitialStream = 3;
 
