@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Chorus.Actors.Evaluation;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
-using Chorus.Actors.Settings;
 using Chorus.Simulation.Popri;
 
 namespace Chorus.Actors.Tests.Support;
