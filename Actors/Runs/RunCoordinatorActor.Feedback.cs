@@ -59,7 +59,17 @@ public sealed partial class RunCoordinatorActor
 
     private bool IsThisRound(PartialSum partial) => partial.Run == _context.Run && partial.Round == Round && _leases is not null;
 
-    private void StartFeedback(CandidatesMade candidates)
+    private void StartFeedback(RoundState round)
+    {
+        var (candidates, bytes) = (round.Candidates!, File.ReadAllBytes(_context.Folder.CandidateEmbeddings(round.Round)));
+        Persist(new LeasingStarted(_context.Run, round.Round, round.Attempts + 1), e =>
+        {
+            _state = _state.Apply(e);
+            StartLeasing(candidates, bytes, e.Attempt);
+        });
+    }
+
+    private void StartLeasing(CandidatesMade candidates, byte[] embeddings, int attempt)
     {
         _feedbackClock.Restart();
         _candidatesSha256 = candidates.Sha256;
@@ -70,8 +80,9 @@ public sealed partial class RunCoordinatorActor
         _leases = new BlockLeases(
             _context.Run, candidates.Round,
             [.. blocks.Select(range => Enumerable.Range(range.First, range.Count).Where(cohort.Contains).ToArray())],
-            candidates.Count);
-        _source.Tell(new CandidateSourceActor.Serve(candidates.Sha256, File.ReadAllBytes(_context.Folder.CandidateEmbeddings(candidates.Round))));
+            candidates.Count,
+            attempt);
+        _source.Tell(new CandidateSourceActor.Serve(candidates.Sha256, embeddings));
         Timers.StartPeriodicTimer(LeaseKey, LeaseAgain.Instance, LeaseAgainEvery);
         Timers.StartSingleTimer(DeadlineKey, new DeadlineReached(candidates.Round), _context.Settings.Clients.RoundDeadline);
         LeasePending();

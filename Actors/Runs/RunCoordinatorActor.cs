@@ -115,7 +115,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
                 Request(_peers.Policy, new PolicyProtocol.GenerateCandidates(_context.Run, _context.Folder.Path, round));
                 break;
             case RunStep.CollectFeedback:
-                StartFeedback(_state.Rounds[^1].Candidates!);
+                StartFeedback(_state.Rounds[^1]);
                 break;
             case RunStep.Learn:
                 Learn(round);
