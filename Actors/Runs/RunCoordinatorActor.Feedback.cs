@@ -27,6 +27,7 @@ public sealed partial class RunCoordinatorActor
     private static readonly TimeSpan LeaseAgainEvery = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<string, IActorRef> _collectors = [];
+    private readonly HashSet<string> _lostNodes = new(StringComparer.Ordinal);
     private readonly Stopwatch _feedbackClock = new();
     private BlockLeases? _leases;
     private byte[][] _sampled = [];
@@ -112,6 +113,12 @@ public sealed partial class RunCoordinatorActor
 
     private void Answer(ClaimBlock claim)
     {
+        if (_lostNodes.Any(node => CollectorNames.IsOf(claim.Collector, node)))
+        {
+            Sender.Tell(new CollectorRevoked(claim.Run, claim.Round, claim.Collector));
+            return;
+        }
+
         _collectors[claim.Collector] = Sender;
         switch (_leases!.Claim(claim.Block, claim.Lease, claim.Collector))
         {
@@ -214,9 +221,11 @@ public sealed partial class RunCoordinatorActor
 
     private void Lost(ClusterEvent.MemberRemoved removed)
     {
+        // A claim of that node may still be on its way; granted now, nobody would ever deliver it.
+        var node = CollectorNames.Of(removed.Member.UniqueAddress);
+        _lostNodes.Add(node);
         if (_leases is null || _over)
             return;
-        var node = CollectorNames.Of(removed.Member.UniqueAddress);
         var revoked = _leases.Revoke(collector => CollectorNames.IsOf(collector, node));
         if (revoked > 0)
             _log.Warning("node {0} is lost; {1} blocks that it had counted are leased again", removed.Member.Address, revoked);
