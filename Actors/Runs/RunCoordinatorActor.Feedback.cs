@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
@@ -62,7 +63,11 @@ public sealed partial class RunCoordinatorActor
 
     private void StartFeedback(RoundState round)
     {
-        var (candidates, bytes) = (round.Candidates!, File.ReadAllBytes(_context.Folder.CandidateEmbeddings(round.Round)));
+        var candidates = round.Candidates!;
+        var file = _context.Folder.CandidateEmbeddings(round.Round);
+        var bytes = File.ReadAllBytes(file);
+        if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != candidates.Sha256)
+            throw new InvalidDataException($"{file} is not what the journal says was made (another SHA-256)");
         Persist(new LeasingStarted(_context.Run, round.Round, round.Attempts + 1), e =>
         {
             _state = _state.Apply(e);
