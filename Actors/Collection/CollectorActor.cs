@@ -66,7 +66,7 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
                 break;
             case DeliverPartial deliver when IsCurrent(deliver.Run, deliver.Round):
                 Sender.Tell(new PartialSum(
-                    _run, _round, Name, [.. _granted.Select(g => new GrantedBlock(g.Key, g.Value))], _sum, [.. _clients.Order()], _tally));
+                    _run, _round, Name, [.. _granted.Select(g => new GrantedBlock(g.Key, g.Value))], [.. _sum], [.. _clients.Order()], _tally));
                 break;
             case DeliverPartial deliver: // asked by mistake of an older time: nothing is held here
                 Sender.Tell(new PartialSum(deliver.Run, deliver.Round, Name, [], [], [], VoteTally.None));
