@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
-using System.Text.Json;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
@@ -112,7 +111,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         {
             Begin(step, round);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or JsonException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             // Thrown from here the actor would be restarted, come to the same step and throw again, without end.
             End(RunOutcome.Failed, $"{step} of round {round} needs a file of the run's folder that is missing or damaged: {e.Message}");
