@@ -58,7 +58,10 @@ public sealed class CanaryTests(ReferenceRun reference) : IDisposable
         using var context = RunPreparation.New(TestRun.Settings(reference.Data), _folder.In("run"), null, CancellationToken.None);
         var ended = await new TestRun
         {
-            Nodes = run.Nodes, Policy = run.Policy, OnProgress = run.OnProgress, Overrides = wire.Hocon + "\n" + log.Hocon,
+            Nodes = run.Nodes,
+            Policy = run.Policy,
+            OnProgress = run.OnProgress,
+            Overrides = wire.Hocon + "\n" + log.Hocon,
         }.RunAsync(context);
         Assert.True(ended is { Outcome: RunOutcome.Done }, ended?.Message);
 
