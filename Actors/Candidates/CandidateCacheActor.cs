@@ -21,6 +21,7 @@ public sealed class CandidateCacheActor : UntypedActor, IWithTimers
     private readonly List<IActorRef> _waiting = [];
     private ScorerHeld? _held;
     private GetScorer? _wanted;
+    private (string Run, int Round) _newest = ("", 0);
     private MemoryStream _received = new();
     private int _next;
 
@@ -40,6 +41,8 @@ public sealed class CandidateCacheActor : UntypedActor, IWithTimers
             case GetScorer get when get.Sha256 == _held?.Sha256:
                 Sender.Tell(_held);
                 break;
+            case GetScorer get when get.Run == _newest.Run && get.Round < _newest.Round:
+                break; // of a block that got an old lease late: its round is over, nobody serves its candidates
             case GetScorer get:
                 if (get.Sha256 != _wanted?.Sha256)
                 {
@@ -71,6 +74,7 @@ public sealed class CandidateCacheActor : UntypedActor, IWithTimers
     private void Start(GetScorer wanted)
     {
         _wanted = wanted;
+        _newest = (wanted.Run, wanted.Round);
         _received = new MemoryStream();
         _next = 0;
         AskNext();

@@ -52,8 +52,9 @@ public sealed class ClientActor : UntypedActor
             FixedPointGrid.Round(scores, grid.AsSpan(0, cast.Scorer.Count));
             return new Vote(_client, cast.Round, cast.Lease, kind, grid, cast.Scorer.Count);
         }
-        catch (Exception e) when (e is IOException or DataFormatException or ArgumentException or ObjectDisposedException)
+        catch (Exception e)
         {
+            // Whatever it is: a client that restarted instead would never answer, and its block would wait for ever.
             // The message of an exception could quote what it choked on; its type cannot.
             ArrayPool<long>.Shared.Return(grid);
             return new VoteFailed(_client, cast.Round, cast.Lease, e.GetType().Name);

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Chorus.Actors.Runs;
 using Chorus.Simulation.Aggregation;
 using static Chorus.Actors.Collection.CollectorProtocol;
 
@@ -23,6 +24,7 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
     private readonly List<int> _clients = [];
     private string _run = "";
     private int _round;
+    private int _attempt;
     private int _incarnation;
     private long[] _sum = [];
     private VoteTally _tally = VoteTally.None;
@@ -48,11 +50,11 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
     {
         switch (message)
         {
-            case BlockCounted counted when IsNewer(counted.Run, counted.Round):
-                Reset(counted.Run, counted.Round);
+            case BlockCounted counted when IsNewer(counted):
+                Reset(counted.Run, counted.Round, BlockLeases.AttemptOf(counted.Lease));
                 Claim(counted);
                 break;
-            case BlockCounted counted when IsCurrent(counted.Run, counted.Round):
+            case BlockCounted counted when IsCurrent(counted.Run, counted.Round) && BlockLeases.AttemptOf(counted.Lease) == _attempt:
                 Claim(counted);
                 break;
             case BlockGranted granted when IsCurrent(granted.Run, granted.Round):
@@ -64,13 +66,13 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
                 break;
             case DeliverPartial deliver when IsCurrent(deliver.Run, deliver.Round):
                 Sender.Tell(new PartialSum(
-                    _run, _round, Name, [.. _granted.Select(g => new GrantedBlock(g.Key, g.Value))], _sum, [.. _clients.Order()], _tally));
+                    _run, _round, Name, [.. _granted.Select(g => new GrantedBlock(g.Key, g.Value))], [.. _sum], [.. _clients.Order()], _tally));
                 break;
             case DeliverPartial deliver: // asked by mistake of an older time: nothing is held here
                 Sender.Tell(new PartialSum(deliver.Run, deliver.Round, Name, [], [], [], VoteTally.None));
                 break;
             case RoundClosed closed when IsCurrent(closed.Run, closed.Round):
-                Reset(closed.Run, closed.Round);
+                Reset(closed.Run, closed.Round, _attempt);
                 break;
             case RepeatClaims:
                 foreach (var counted in _claimed.Values)
@@ -93,11 +95,14 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
 
     private bool IsCurrent(string run, int round) => run == _run && round == _round;
 
-    private bool IsNewer(string run, int round) => run != _run || round > _round;
+    private bool IsNewer(BlockCounted counted) =>
+        counted.Run != _run || (counted.Round, BlockLeases.AttemptOf(counted.Lease)).CompareTo((_round, _attempt)) > 0;
 
-    private void Reset(string run, int round)
+    private void Reset(string run, int round, int attempt)
     {
-        (_run, _round) = (run, round);
+        if (run == _run && round == _round && attempt != _attempt)
+            _incarnation++; // the coordinator that starts the round again knows nothing of what the old name was granted
+        (_run, _round, _attempt) = (run, round, attempt);
         _claimed.Clear();
         Forget();
     }

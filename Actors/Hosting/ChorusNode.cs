@@ -117,7 +117,9 @@ public sealed class ChorusNode : IAsyncDisposable
                 """;
         }
 
-        return ConfigurationFactory.ParseString(hocon).WithFallback(HoconFiles.Embedded("cluster.conf"));
+        return ConfigurationFactory.ParseString(options.Overrides)
+            .WithFallback(ConfigurationFactory.ParseString(hocon))
+            .WithFallback(HoconFiles.Embedded("cluster.conf"));
     }
 
     private static void UseWriteAheadLog(string journal)

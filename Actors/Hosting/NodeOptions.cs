@@ -29,6 +29,9 @@ public sealed record NodeOptions
     /// <summary>Akka's log level: DEBUG, INFO, WARNING, ERROR or OFF.</summary>
     public string LogLevel { get; init; } = "WARNING";
 
+    /// <summary>HOCON over all other Akka settings of this node; for tests and for trouble that nobody foresaw.</summary>
+    public string Overrides { get; init; } = "";
+
     /// <summary>The run; required with the role coordinator.</summary>
     public RunContext? Run { get; init; }
 

@@ -41,8 +41,8 @@ public abstract class DeviceActor : UntypedActor
                 Begin(request);
                 break;
             case Done done:
-                (_running, _last) = (null, (done.Request, done.Answer));
-                if (done.Answer is StepFailed failed)
+                (_running, _last) = (null, done.Answer is StepFailed ? null : (done.Request, done.Answer));
+                if (done.Answer is StepFailed failed) // not kept: who resumes the run has put right what was wrong
                     _log.Error("{0}: {1}", failed.Stage, failed.Reason);
                 done.Asker.Tell(done.Answer);
                 break;

@@ -33,6 +33,8 @@ public sealed class BlockLeases
         Merged,
     }
 
+    private const int AttemptShift = 32;
+
     private readonly string _run;
     private readonly int _round;
     private readonly Block[] _blocks;
@@ -45,11 +47,12 @@ public sealed class BlockLeases
     /// <param name="round">The round.</param>
     /// <param name="sampled">For each block, the indices of its sampled clients, ascending.</param>
     /// <param name="candidates">Length of the sum.</param>
-    public BlockLeases(string run, int round, IReadOnlyList<int[]> sampled, int candidates)
+    /// <param name="attempt">Grows each time a coordinator starts the round's leasing: all its leases are newer than those before.</param>
+    public BlockLeases(string run, int round, IReadOnlyList<int[]> sampled, int candidates, int attempt = 0)
     {
         _run = run;
         _round = round;
-        _blocks = [.. sampled.Select(s => new Block(s))];
+        _blocks = [.. sampled.Select(s => new Block(s, ((long)attempt << AttemptShift) + 1))];
         _sum = new long[candidates];
     }
 
@@ -157,11 +160,14 @@ public sealed class BlockLeases
         }
     }
 
-    private sealed class Block(int[] sampled)
+    /// <summary>Which attempt at the round a lease belongs to.</summary>
+    public static int AttemptOf(long lease) => (int)(lease >> AttemptShift);
+
+    private sealed class Block(int[] sampled, long lease)
     {
         public int[] Sampled { get; } = sampled;
 
-        public long Lease { get; set; } = 1;
+        public long Lease { get; set; } = lease;
 
         public Phase Phase { get; set; }
 

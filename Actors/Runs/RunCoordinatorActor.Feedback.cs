@@ -1,12 +1,13 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
 using Chorus.Actors.Candidates;
 using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
-using Chorus.Simulation.Aggregation;
 using Chorus.Actors.Ledger;
+using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Federation;
 using static Chorus.Actors.Collection.CollectorProtocol;
 using static Chorus.Actors.Runs.RunProtocol;
@@ -27,6 +28,7 @@ public sealed partial class RunCoordinatorActor
     private static readonly TimeSpan LeaseAgainEvery = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<string, IActorRef> _collectors = [];
+    private readonly HashSet<string> _lostNodes = new(StringComparer.Ordinal);
     private readonly Stopwatch _feedbackClock = new();
     private BlockLeases? _leases;
     private byte[][] _sampled = [];
@@ -59,7 +61,21 @@ public sealed partial class RunCoordinatorActor
 
     private bool IsThisRound(PartialSum partial) => partial.Run == _context.Run && partial.Round == Round && _leases is not null;
 
-    private void StartFeedback(CandidatesMade candidates)
+    private void StartFeedback(RoundState round)
+    {
+        var candidates = round.Candidates!;
+        var file = _context.Folder.CandidateEmbeddings(round.Round);
+        var bytes = File.ReadAllBytes(file);
+        if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != candidates.Sha256)
+            throw new InvalidDataException($"{file} is not what the journal says was made (another SHA-256)");
+        Persist(new LeasingStarted(_context.Run, round.Round, round.Attempts + 1), e =>
+        {
+            _state = _state.Apply(e);
+            StartLeasing(candidates, bytes, e.Attempt);
+        });
+    }
+
+    private void StartLeasing(CandidatesMade candidates, byte[] embeddings, int attempt)
     {
         _feedbackClock.Restart();
         _candidatesSha256 = candidates.Sha256;
@@ -70,8 +86,9 @@ public sealed partial class RunCoordinatorActor
         _leases = new BlockLeases(
             _context.Run, candidates.Round,
             [.. blocks.Select(range => Enumerable.Range(range.First, range.Count).Where(cohort.Contains).ToArray())],
-            candidates.Count);
-        _source.Tell(new CandidateSourceActor.Serve(candidates.Sha256, File.ReadAllBytes(_context.Folder.CandidateEmbeddings(candidates.Round))));
+            candidates.Count,
+            attempt);
+        _source.Tell(new CandidateSourceActor.Serve(candidates.Sha256, embeddings));
         Timers.StartPeriodicTimer(LeaseKey, LeaseAgain.Instance, LeaseAgainEvery);
         Timers.StartSingleTimer(DeadlineKey, new DeadlineReached(candidates.Round), _context.Settings.Clients.RoundDeadline);
         LeasePending();
@@ -101,6 +118,12 @@ public sealed partial class RunCoordinatorActor
 
     private void Answer(ClaimBlock claim)
     {
+        if (_lostNodes.Any(node => CollectorNames.IsOf(claim.Collector, node)))
+        {
+            Sender.Tell(new CollectorRevoked(claim.Run, claim.Round, claim.Collector));
+            return;
+        }
+
         _collectors[claim.Collector] = Sender;
         switch (_leases!.Claim(claim.Block, claim.Lease, claim.Collector))
         {
@@ -203,9 +226,11 @@ public sealed partial class RunCoordinatorActor
 
     private void Lost(ClusterEvent.MemberRemoved removed)
     {
+        // A claim of that node may still be on its way; granted now, nobody would ever deliver it.
+        var node = CollectorNames.Of(removed.Member.UniqueAddress);
+        _lostNodes.Add(node);
         if (_leases is null || _over)
             return;
-        var node = CollectorNames.Of(removed.Member.UniqueAddress);
         var revoked = _leases.Revoke(collector => CollectorNames.IsOf(collector, node));
         if (revoked > 0)
             _log.Warning("node {0} is lost; {1} blocks that it had counted are leased again", removed.Member.Address, revoked);

@@ -40,7 +40,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         _context = context;
         _peers = peers;
         _source = Context.ActorOf(CandidateSourceActor.Props(), "candidates");
-        _ledger = Context.ActorOf(LedgerActor.Props("ledger"), "ledger");
+        _ledger = Context.Watch(Context.ActorOf(LedgerActor.Props("ledger"), "ledger"));
         Recover<IEvent>(e => _state = _state.Apply(e));
         Command<GetRunDescription>(Describe);
         Command<CandidateProtocol.GetChunk>(get => _source.Forward(get));
@@ -94,6 +94,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             [.. Enumerable.Range(1, _context.Settings.Rounds).Select(ChargeOf)])));
         Command<LedgerProtocol.PlanFits>(_ => Continue());
         Command<LedgerProtocol.LedgerRefused>(refused => End(RunOutcome.Failed, refused.Reason));
+        Command<Terminated>(_ => End(RunOutcome.Failed, $"the ledger's part of the journal {_context.Folder.Journal} cannot be read or written (the log says why); nothing is released that is not charged, go on with --resume"));
         Command<LedgerProtocol.ChargeRefused>(refused => End(RunOutcome.BudgetRefused, refused.Message));
     }
 
@@ -106,6 +107,19 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     {
         Timers.Cancel(RepeatKey);
         var (step, round) = _state.Next(_context.Settings.Rounds, _context.Settings.Evaluation.Downstream);
+        try
+        {
+            Begin(step, round);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            // Thrown from here the actor would be restarted, come to the same step and throw again, without end.
+            End(RunOutcome.Failed, $"{step} of round {round} needs a file of the run's folder that is missing or damaged: {e.Message}");
+        }
+    }
+
+    private void Begin(RunStep step, int round)
+    {
         switch (step)
         {
             case RunStep.Start:
@@ -115,7 +129,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
                 Request(_peers.Policy, new PolicyProtocol.GenerateCandidates(_context.Run, _context.Folder.Path, round));
                 break;
             case RunStep.CollectFeedback:
-                StartFeedback(_state.Rounds[^1].Candidates!);
+                StartFeedback(_state.Rounds[^1]);
                 break;
             case RunStep.Learn:
                 Learn(round);

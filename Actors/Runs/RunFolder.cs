@@ -74,10 +74,18 @@ public sealed class RunFolder(string path)
         return Convert.ToHexStringLower(SHA256.HashData(bytes));
     }
 
+    /// <exception cref="InvalidDataException">The file is not the JSON of a <typeparamref name="T"/>; the message names it.</exception>
     public static T ReadJson<T>(string file)
     {
         using var stream = File.OpenRead(file);
-        return JsonSerializer.Deserialize<T>(stream, Json) ?? throw new InvalidDataException($"{file} is empty");
+        try
+        {
+            return JsonSerializer.Deserialize<T>(stream, Json) ?? throw new InvalidDataException($"{file} is empty");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{file} is damaged: {e.Message}", e);
+        }
     }
 
     private static string Number(int round) => round.ToString("000", CultureInfo.InvariantCulture);

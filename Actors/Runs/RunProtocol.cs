@@ -22,6 +22,12 @@ public static class RunProtocol
 
     public sealed record CandidatesMade(string Run, int Round, string Sha256, int Count, double GenerateSeconds) : IEvent;
 
+    /// <summary>
+    /// Blocks of the round are leased from here on. Blocks and collectors outlive the coordinator and remember its leases;
+    /// those of a later attempt are newer than all of an earlier one.
+    /// </summary>
+    public sealed record LeasingStarted(string Run, int Round, int Attempt) : IEvent;
+
     public sealed record ReleaseMade(
         string Run, int Round, string Sha256, int ClientsSampled, int ClientsCounted, string ClientsSha256, VoteTally Tally,
         PrivacySpend Spend, double FeedbackSeconds, double? PairsKeptRight) : IEvent;

@@ -4,8 +4,10 @@ using static Chorus.Actors.Runs.RunProtocol;
 namespace Chorus.Actors.Runs;
 
 /// <summary>What is durably done of one round.</summary>
+/// <param name="Attempts">How often its blocks began to be leased.</param>
 public sealed record RoundState(
-    int Round, CandidatesMade? Candidates = null, ReleaseMade? Release = null, PolicyAdvanced? Policy = null, RoundEvaluated? Evaluated = null);
+    int Round, CandidatesMade? Candidates = null, ReleaseMade? Release = null, PolicyAdvanced? Policy = null, RoundEvaluated? Evaluated = null,
+    int Attempts = 0);
 
 /// <summary>What to do next.</summary>
 public enum RunStep
@@ -59,6 +61,8 @@ public sealed record RunState(
             RunStarted started when Started is null => this with { Started = started },
             CandidatesMade made when Started is not null && made.Round == Rounds.Length + 1 =>
                 this with { Rounds = Rounds.Add(new RoundState(made.Round, made)) },
+            LeasingStarted started when Last(started.Round) is { Release: null } last && started.Attempt == last.Attempts + 1 =>
+                Replace(last with { Attempts = started.Attempt }),
             ReleaseMade made when Last(made.Round) is { Release: null } last => Replace(last with { Release = made }),
             PolicyAdvanced advanced when Last(advanced.Round) is { Release: not null, Policy: null } last => Replace(last with { Policy = advanced }),
             RoundEvaluated evaluated when Last(evaluated.Round) is { Policy: not null, Evaluated: null } last => Replace(last with { Evaluated = evaluated }),

@@ -27,6 +27,7 @@ public sealed class ChorusSerializer(ExtendedActorSystem system) : SerializerWit
         ("run/description/1", typeof(RunProtocol.RunDescription)),
         ("run/started/1", typeof(RunProtocol.RunStarted)),
         ("run/candidates-made/1", typeof(RunProtocol.CandidatesMade)),
+        ("run/leasing-started/1", typeof(RunProtocol.LeasingStarted)),
         ("run/release-made/1", typeof(RunProtocol.ReleaseMade)),
         ("run/policy-advanced/1", typeof(RunProtocol.PolicyAdvanced)),
         ("run/round-evaluated/1", typeof(RunProtocol.RoundEvaluated)),

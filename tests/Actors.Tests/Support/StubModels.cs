@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Chorus.Actors.Evaluation;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
-using Chorus.Actors.Settings;
 using Chorus.Simulation.Popri;
 
 namespace Chorus.Actors.Tests.Support;
@@ -10,9 +9,13 @@ namespace Chorus.Actors.Tests.Support;
 /// <summary>A policy without a model: candidates are words drawn by the seed; its adapter is the count of its tunings.</summary>
 internal sealed class StubPolicy : IPolicy
 {
-    private static readonly string[] Words = ["rivers", "schools", "farms", "ports", "trains", "clinics", "bridges", "budget", "today", "number"];
-
     private int _tunings;
+
+    /// <summary>What its texts are made of.</summary>
+    public string[] Words { get; init; } = ["rivers", "schools", "farms", "ports", "trains", "clinics", "bridges", "budget", "today", "number"];
+
+    /// <summary>Called on the device's thread as a tuning begins.</summary>
+    public Action BeforeTuning { get; init; } = () => { };
 
     public static PolicyFactory Factory { get; } = (_, _, _, _) => new StubPolicy();
 
@@ -32,6 +35,7 @@ internal sealed class StubPolicy : IPolicy
         IReadOnlyList<IReadOnlyList<string>> prompts, IReadOnlyList<CandidateText> candidates, int samplesPerPrompt,
         ImmutableArray<PreferencePair> pairs, ulong seed, Action<long, long, string> progress, CancellationToken ct)
     {
+        BeforeTuning();
         _tunings++;
         return new TuningSummary(pairs.Length, 0.69, 0.5, 0.8);
     }

@@ -2,15 +2,34 @@ using Akka.Actor;
 using Akka.Cluster;
 using Akka.Configuration;
 using Chorus.Actors.Hosting;
+using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using static Chorus.Actors.Runs.RunProtocol;
 
 namespace Chorus.Actors.Tests.Support;
 
-/// <summary>Whole runs over the real actors of one or several actor systems in this process, with a stub for the models.</summary>
-internal static class TestRun
+/// <summary>Whole runs over the real actors of one or several actor systems in this process, with stubs for the models.</summary>
+internal sealed class TestRun
 {
+    public const int Clients = 23;
+
+    private readonly List<ChorusNode> _nodes = [];
+
+    /// <summary>One node is all roles; of several, the first has all but the clients.</summary>
+    public int Nodes { get; init; } = 1;
+
+    public PolicyFactory Policy { get; init; } = StubPolicy.Factory;
+
+    /// <summary>HOCON over the settings of every node.</summary>
+    public string Overrides { get; init; } = "";
+
+    /// <summary>Told all that the coordinator publishes about its progress.</summary>
+    public Action<TestRun, RunProgress> OnProgress { get; init; } = (_, _) => { };
+
+    /// <summary>The progress at which the first node is stopped without leaving its cluster.</summary>
+    public Func<RunProgress, bool> StopAt { get; init; } = _ => false;
+
     public static RunSettings Settings(string data, string more = "") => RunSettings.From(("test", ConfigurationFactory.ParseString(
         $$"""
         chorus {
@@ -27,49 +46,78 @@ internal static class TestRun
         {{more}}
         """)));
 
-    /// <summary>Runs to the end and gives how it ended.</summary>
-    public static async Task<RunEnded> RunAsync(RunContext context, int nodes = 1, Func<ChorusNode[], RunProgress, Task>? onProgress = null)
+    /// <summary>The proxy of the coordinator on a node, as its own actors know it.</summary>
+    public ActorSelection Coordinator(int node) => _nodes[node].System.ActorSelection("/user/run-coordinator-proxy");
+
+    public ActorSystem System(int node) => _nodes[node].System;
+
+    /// <summary>Runs to the end.</summary>
+    /// <returns>How it ended; null where it was stopped.</returns>
+    public async Task<RunEnded?> RunAsync(RunContext context)
     {
-        var first = await ChorusNode.StartAsync(new NodeOptions
-        {
-            Roles = nodes == 1 ? NodeOptions.KnownRoles : ["coordinator", "policy", "trainer"],
-            MinimumNodes = nodes,
-            Retry = TimeSpan.FromMilliseconds(300),
-            LogLevel = "ERROR",
-            Run = context,
-            Policy = StubPolicy.Factory,
-            Downstream = StubDownstream.Factory,
-        });
-        var all = new List<ChorusNode> { first };
+        var ended = new TaskCompletionSource<RunEnded?>(TaskCreationOptions.RunContinuationsAsynchronously);
         try
         {
-            var ended = new TaskCompletionSource<RunEnded>(TaskCreationOptions.RunContinuationsAsynchronously);
-            void Tell(RunProgress progress) => onProgress?.Invoke([.. all], progress);
-            var listener = first.System.ActorOf(Props.CreateBy(new ListenerProducer(ended, Tell)));
-            first.System.EventStream.Subscribe(listener, typeof(RunEnded));
-            first.System.EventStream.Subscribe(listener, typeof(RunProgress));
-            var address = Cluster.Get(first.System).SelfAddress;
-            for (var i = 1; i < nodes; i++)
-            {
-                all.Add(await ChorusNode.StartAsync(new NodeOptions
-                {
-                    Roles = ["client"],
-                    LogLevel = "ERROR",
-                    Retry = TimeSpan.FromMilliseconds(300),
-                    SeedNodes = [$"{address.Host}:{address.Port}"],
-                }));
-            }
-
-            return await ended.Task.WaitAsync(TimeSpan.FromSeconds(90));
+            await StartAsync(context, ended).WaitAsync(TimeSpan.FromSeconds(60));
+            return await ended.Task.WaitAsync(TimeSpan.FromSeconds(100));
         }
         finally
         {
-            for (var i = all.Count - 1; i >= 0; i--)
-                await all[i].DisposeAsync();
+            await Task.WhenAll(_nodes.AsEnumerable().Reverse().Select(n => n.DisposeAsync().AsTask()));
         }
     }
 
-    private sealed class ListenerProducer(TaskCompletionSource<RunEnded> ended, Action<RunProgress> progress) : IIndirectActorProducer
+    private async Task StartAsync(RunContext context, TaskCompletionSource<RunEnded?> ended)
+    {
+        var first = await ChorusNode.StartAsync(new NodeOptions
+        {
+            Roles = Nodes == 1 ? NodeOptions.KnownRoles : ["coordinator", "policy", "trainer"],
+            MinimumNodes = Nodes,
+            Retry = TimeSpan.FromMilliseconds(300),
+            LogLevel = "OFF",
+            Overrides = Hocon,
+            Run = context,
+            Policy = Policy,
+            Downstream = StubDownstream.Factory,
+        });
+        _nodes.Add(first);
+        var listener = first.System.ActorOf(Props.CreateBy(new ListenerProducer(ended, Progressed)));
+        first.System.EventStream.Subscribe(listener, typeof(RunEnded));
+        first.System.EventStream.Subscribe(listener, typeof(RunProgress));
+        var address = Cluster.Get(first.System).SelfAddress;
+        for (var i = 1; i < Nodes; i++)
+        {
+            _nodes.Add(await ChorusNode.StartAsync(new NodeOptions
+            {
+                Roles = ["client"],
+                LogLevel = "OFF",
+                Overrides = Hocon,
+                Retry = TimeSpan.FromMilliseconds(300),
+                SeedNodes = [$"{address.Host}:{address.Port}"],
+            }));
+        }
+
+        void Progressed(RunProgress progress)
+        {
+            OnProgress(this, progress);
+            if (StopAt(progress))
+                _ = first.System.Terminate().ContinueWith(_ => ended.TrySetResult(null), TaskScheduler.Default);
+        }
+    }
+
+    /// <summary>A cluster of one machine needs less patience than one of many; a system that is terminated is killed, it does not leave.</summary>
+    private string Hocon => $$"""
+        akka.cluster.gossip-interval = 200ms
+        akka.cluster.leader-actions-interval = 200ms
+        akka.cluster.split-brain-resolver.stable-after = 2s
+        akka.cluster.sharding.coordinator-failure-backoff = 1s
+        akka.cluster.singleton.hand-over-retry-interval = 300ms
+        akka.cluster.singleton-proxy.singleton-identification-interval = 300ms
+        akka.coordinated-shutdown.run-by-actor-system-terminate = off
+        {{Overrides}}
+        """;
+
+    private sealed class ListenerProducer(TaskCompletionSource<RunEnded?> ended, Action<RunProgress> progress) : IIndirectActorProducer
     {
         public Type ActorType => typeof(Listener);
 
@@ -82,7 +130,7 @@ internal static class TestRun
 
     private sealed class Listener : ReceiveActor
     {
-        public Listener(TaskCompletionSource<RunEnded> ended, Action<RunProgress> progress)
+        public Listener(TaskCompletionSource<RunEnded?> ended, Action<RunProgress> progress)
         {
             Receive<RunEnded>(e => { ended.TrySetResult(e); });
             Receive<RunProgress>(p => progress(p));

@@ -1,0 +1,206 @@
+using Akka.Actor;
+using Akka.TestKit;
+using Akka.TestKit.Xunit2;
+using Chorus.Actors.Clients;
+using Chorus.Actors.Hosting;
+using Chorus.Actors.Tests.Support;
+using Chorus.Simulation.Embedding;
+using CsCheck;
+using static Chorus.Actors.Candidates.CandidateProtocol;
+using static Chorus.Actors.Clients.BlockProtocol;
+using static Chorus.Actors.Collection.CollectorProtocol;
+
+namespace Chorus.Actors.Tests.Clients;
+
+public sealed class BlockActorTests : TestKit
+{
+    private const int Clients = 50;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly TinyNode _node = new(Clients);
+    private readonly TestProbe _data;
+    private readonly TestProbe _candidates;
+    private readonly TestProbe _collector;
+    private readonly TestProbe _coordinator;
+    private readonly IActorRef _block;
+
+    public BlockActorTests()
+        : base(TinyNode.Hocon)
+    {
+        (_data, _candidates, _collector, _coordinator) = (CreateTestProbe(), CreateTestProbe(), CreateTestProbe(), CreateTestProbe());
+        _block = Sys.ActorOf(BlockActor.Props(new NodeServices(_data, _candidates, _collector)));
+    }
+
+    [Fact]
+    public async Task Given_a_sampled_block_When_leased_Then_it_counts_the_sampled_clients_and_no_other()
+    {
+        await LeaseAsync(1, sampled: [3, 4, 49]);
+        var counted = await CountedAsync();
+
+        Assert.Equal([3, 4, 49], counted.Clients);
+        Assert.Equal(1, counted.Tally.NoText); // client 4
+        Assert.NotEqual(0, counted.Sum[0]);
+    }
+
+    [Fact]
+    public async Task Given_more_clients_than_are_asked_at_once_When_leased_Then_32_are_asked_and_the_rest_as_votes_come()
+    {
+        using var gate = new ManualResetEventSlim();
+        var entered = 0;
+        await LeaseAsync(1, encoder: new HookedEncoder(_node.Encoder, _ =>
+        {
+            Interlocked.Increment(ref entered);
+            gate.Wait(Patience);
+        }));
+        await AwaitAssertAsync(() => Assert.True(Volatile.Read(ref entered) > 0), Patience);
+        await _block.Ask<ActorIdentity>(new Identify(1), Patience); // all that it does in one go is done
+
+        Assert.Equal(32, ((ActorRefWithCell)_block).Children.Count());
+        gate.Set();
+        Assert.Equal(Clients, (await CountedAsync()).Clients.Length);
+        Assert.Equal(Clients, entered);
+    }
+
+    [Fact]
+    public async Task Given_a_finished_block_When_its_lease_is_repeated_Then_it_offers_the_same_sum_without_computing_it_again()
+    {
+        await LeaseAsync(1);
+        var first = await CountedAsync();
+        Tell(Vote(1));
+        Assert.Same(first, await CountedAsync());
+        await _candidates.ExpectNoMsgAsync(TimeSpan.Zero);
+    }
+
+    [Fact]
+    public async Task Given_a_finished_block_When_an_older_lease_comes_Then_it_is_ignored_and_a_newer_one_is_computed_anew()
+    {
+        await LeaseAsync(2);
+        var first = await CountedAsync();
+        Tell(Vote(1));
+        Tell(Vote(3));
+        await HoldAsync();
+        var second = await CountedAsync();
+
+        Assert.Equal(3, second.Lease);
+        Assert.NotSame(first.Sum, second.Sum);
+        Assert.Equal(first.Sum, second.Sum);
+        await _collector.ExpectNoMsgAsync(TimeSpan.Zero);
+    }
+
+    [Fact]
+    public async Task Given_votes_under_way_When_a_newer_lease_comes_Then_the_old_votes_are_not_counted_in_it()
+    {
+        using var gate = new ManualResetEventSlim();
+        await LeaseAsync(1, encoder: new HookedEncoder(_node.Encoder, _ => gate.Wait(Patience)));
+        Tell(Vote(2));
+        Assert.IsType<GetScorer>(await _candidates.ExpectMsgAsync<GetScorer>(Patience));
+        gate.Set();
+        _candidates.Reply(new ScorerHeld("sha", _node.Scorer));
+        var counted = await CountedAsync();
+
+        Assert.Equal((2L, Clients), (counted.Lease, counted.Clients.Length));
+        Tell(Vote(3));
+        await HoldAsync();
+        Assert.Equal(counted.Sum, (await CountedAsync()).Sum);
+    }
+
+    [Fact]
+    public async Task Given_a_node_that_is_unfit_When_leased_Then_the_coordinator_hears_why()
+    {
+        Tell(Vote(1));
+        await _data.ExpectMsgAsync<GetRunOnNode>(Patience);
+        _data.Reply(new NodeUnfit("run", "other data"));
+        var failed = await _coordinator.ExpectMsgAsync<BlockFailed>(Patience);
+        Assert.Equal(new BlockFailed("run", 1, 0, 1, "block 0: other data"), failed);
+    }
+
+    [Fact]
+    public async Task Given_bits_for_another_number_of_clients_When_leased_Then_the_block_fails_rather_than_counts_others()
+    {
+        Tell(Vote(1) with { Sampled = [0xff] });
+        await _data.ExpectMsgAsync<GetRunOnNode>(Patience);
+        _data.Reply(_node.Run());
+        await HoldAsync();
+        Assert.Contains("data differs", (await _coordinator.ExpectMsgAsync<BlockFailed>(Patience)).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Given_a_client_that_cannot_vote_When_leased_Then_the_block_fails_and_names_the_client_and_no_text()
+    {
+        await LeaseAsync(1, encoder: new HookedEncoder(_node.Encoder, texts =>
+        {
+            if (texts.Count == 3)
+                throw new InvalidDataException(texts[0]);
+        }));
+        var reason = (await _coordinator.ExpectMsgAsync<BlockFailed>(Patience)).Reason;
+        Assert.Contains("client-003", reason, StringComparison.Ordinal);
+        Assert.DoesNotContain(TinyCorpus.Canary, reason, StringComparison.Ordinal);
+    }
+
+    // Adding or removing one client, whoever else is there, moves what is released before noise by at most 1 in L2.
+    [Fact]
+    public async Task Given_any_cohort_When_one_client_joins_it_Then_the_sum_moves_by_at_most_the_sensitivity()
+    {
+        await LeaseAsync(1, sampled: []);
+        Assert.All((await CountedAsync()).Sum, v => Assert.Equal(0, v));
+        var lease = 1;
+        var furthest = 0.0;
+        await Gen.Select(Gen.Bool.Array[Clients], Gen.Int[0, Clients - 1]).SampleAsync(
+            async drawn =>
+            {
+                var (cohort, client) = drawn;
+                cohort[client] = false;
+                var without = await SumAsync();
+                cohort[client] = true;
+                var with = await SumAsync();
+                var squared = with.Zip(without, (a, b) => (Int128)(a - b) * (a - b)).Aggregate(Int128.Zero, (a, b) => a + b);
+                furthest = Math.Max(furthest, Math.Sqrt((double)squared) / (1 << 24));
+                Assert.True(squared <= (Int128)1 << 48, $"client {client} moves the sum by sqrt({squared}) / 2^24");
+
+                async Task<long[]> SumAsync()
+                {
+                    Tell(Vote(++lease) with { Sampled = Bits(Enumerable.Range(0, Clients).Where(c => cohort[c])) });
+                    await HoldAsync();
+                    return (await CountedAsync()).Sum;
+                }
+            },
+            iter: 60,
+            threads: 1);
+        Assert.True(furthest > 0.999, $"no client came near the bound, the furthest moved the sum by {furthest}");
+    }
+
+    protected override void AfterAll()
+    {
+        base.AfterAll();
+        _node.Dispose();
+    }
+
+    private static VoteBlock Vote(long lease) => new("run", 1, 0, lease, "sha", Bits(Enumerable.Range(0, Clients)));
+
+    private static byte[] Bits(IEnumerable<int> clients)
+    {
+        var bits = new byte[(Clients + 7) / 8];
+        foreach (var client in clients)
+            bits[client / 8] |= (byte)(1 << (client % 8));
+        return bits;
+    }
+
+    private void Tell(VoteBlock vote) => _block.Tell(vote, _coordinator);
+
+    private async Task LeaseAsync(long lease, int[]? sampled = null, ISentenceEncoder? encoder = null)
+    {
+        Tell(Vote(lease) with { Sampled = Bits(sampled ?? Enumerable.Range(0, Clients)) });
+        Assert.Equal(new GetRunOnNode("run"), await _data.ExpectMsgAsync<GetRunOnNode>(Patience));
+        _data.Reply(_node.Run(encoder));
+        await HoldAsync();
+    }
+
+    private async Task HoldAsync()
+    {
+        Assert.Equal(new GetScorer("run", 1, "sha"), await _candidates.ExpectMsgAsync<GetScorer>(Patience));
+        _candidates.Reply(new ScorerHeld("sha", _node.Scorer));
+    }
+
+    private async Task<BlockCounted> CountedAsync() => await _collector.ExpectMsgAsync<BlockCounted>(Patience);
+}

@@ -1,0 +1,46 @@
+using Akka.TestKit.Xunit2;
+using Chorus.Actors.Evaluation;
+using Chorus.Actors.Policy;
+using Chorus.Actors.Runs;
+using Chorus.Actors.Tests.Support;
+using Chorus.Gpu.Runtime;
+using static Chorus.Actors.Evaluation.EvaluationProtocol;
+
+namespace Chorus.Actors.Tests.Evaluation;
+
+public sealed class EvaluatorActorTests() : TestKit("akka.loglevel = OFF")
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly DeviceThread _device = new("test", 1);
+
+    [Theory]
+    [InlineData("on", "floor 30, popri 2, ceiling 33")] // client i of 23 has i mod 4 texts: 33
+    [InlineData("off", "floor 30, popri 2")]
+    public async Task Given_synthetic_texts_When_measured_Then_each_arm_gets_its_own_texts_and_the_ceiling_only_where_it_is_on(string ceiling, string expected)
+    {
+        using var run = new TinyRunFolder($"chorus.evaluation.ceiling = {ceiling}");
+        RunFolder.WriteJson(run.Folder.Synthetic, new[] { "a", "b" });
+        var evaluator = Sys.ActorOf(EvaluatorActor.Props(_device, StubDownstream.Factory));
+        evaluator.Tell(new MeasureDownstream(run.Context.Run, run.Folder.Path), TestActor);
+        var done = await ExpectMsgAsync<DownstreamDone>(Patience);
+        Assert.Equal(expected, string.Join(", ", done.Arms.Select(a => $"{a.Name} {a.Texts}")));
+    }
+
+    [Fact]
+    public async Task Given_no_synthetic_texts_When_measured_Then_the_step_fails_and_names_the_file()
+    {
+        using var run = new TinyRunFolder();
+        var evaluator = Sys.ActorOf(EvaluatorActor.Props(_device, StubDownstream.Factory));
+        evaluator.Tell(new MeasureDownstream(run.Context.Run, run.Folder.Path), TestActor);
+        var failed = await ExpectMsgAsync<StepFailed>(Patience);
+        Assert.Contains("synthetic.json", failed.Reason, StringComparison.Ordinal);
+    }
+
+    protected override void AfterAll()
+    {
+        base.AfterAll();
+        Shutdown(); // the actor first, then the thread that it works on
+        _device.DisposeAsync().AsTask().Wait(Patience);
+    }
+}

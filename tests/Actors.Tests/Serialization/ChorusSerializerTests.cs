@@ -1,0 +1,165 @@
+using System.Collections.Immutable;
+using System.Text;
+using Akka.Configuration;
+using Akka.Serialization;
+using Akka.TestKit.Xunit2;
+using Chorus.Actors.Candidates;
+using Chorus.Actors.Clients;
+using Chorus.Actors.Collection;
+using Chorus.Actors.Evaluation;
+using Chorus.Actors.Ledger;
+using Chorus.Actors.Runs;
+using Chorus.Actors.Serialization;
+using Chorus.Actors.Settings;
+
+namespace Chorus.Actors.Tests.Serialization;
+
+/// <summary>With the bindings of cluster.conf, as every node has them.</summary>
+public sealed class ChorusSerializerTests() : TestKit(
+    ConfigurationFactory.ParseString("akka.actor.provider = local, akka.loglevel = OFF, akka.stdout-loglevel = OFF, akka.extensions = []")
+        .WithFallback(HoconFiles.Embedded("cluster.conf")))
+{
+    public static TheoryData<Type> KnownTypes => [.. ChorusSerializer.KnownTypes];
+
+    public static TheoryData<Type> LocalTypes => [.. TypesOf(typeof(ClientProtocol.ILocal))];
+
+    private SerializerWithStringManifest Serializer =>
+        (SerializerWithStringManifest)Sys.Serialization.FindSerializerForType(typeof(CollectorProtocol.ClaimBlock));
+
+    [Theory]
+    [MemberData(nameof(KnownTypes))]
+    public void Given_a_message_of_any_known_type_When_sent_and_received_Then_it_is_the_same(Type type)
+    {
+        var message = Sample.Of(type);
+        var serializer = Assert.IsType<ChorusSerializer>(Sys.Serialization.FindSerializerFor(message));
+        var read = serializer.FromBinary(serializer.ToBinary(message), serializer.Manifest(message));
+        Assert.IsType(type, read);
+        Assert.Equivalent(message, read, strict: true);
+    }
+
+    [Fact]
+    public void Given_every_run_message_and_event_When_looked_for_Then_the_serializer_knows_it()
+    {
+        var needed = TypesOf(typeof(IRunMessage)).Concat(TypesOf(typeof(LedgerProtocol.IEvent))).ToHashSet();
+        Assert.Superset(needed, ChorusSerializer.KnownTypes.ToHashSet());
+        Assert.True(needed.Count > 30, $"only {needed.Count} types were found to look for");
+    }
+
+    [Fact]
+    public void Given_all_manifests_When_compared_Then_each_is_one_types_and_carries_a_version()
+    {
+        var manifests = ChorusSerializer.KnownTypes.Select(t => Serializer.Manifest(Sample.Of(t))).ToArray();
+        Assert.Equal(manifests.Length, manifests.Distinct().Count());
+        Assert.All(manifests, m => Assert.Matches("^[a-z-]+/[a-z-]+/[0-9]+$", m));
+    }
+
+    [Fact]
+    public void Given_bytes_of_a_newer_version_When_read_Then_they_are_refused_with_their_manifest()
+    {
+        var e = Assert.Throws<ArgumentException>(() => Serializer.FromBinary("{}"u8.ToArray(), "collector/claim/2"));
+        Assert.Contains("collector/claim/2", e.Message, StringComparison.Ordinal);
+        // Only listed types are ever made from bytes, whatever a manifest names.
+        Assert.Throws<ArgumentException>(() => Serializer.FromBinary("{}"u8.ToArray(), typeof(FileInfo).AssemblyQualifiedName!));
+    }
+
+    [Theory]
+    [MemberData(nameof(LocalTypes))]
+    public void Given_a_message_that_must_stay_in_its_process_When_it_would_be_sent_or_read_Then_it_is_refused(Type type)
+    {
+        var serializer = Assert.IsType<LocalOnlySerializer>(Sys.Serialization.FindSerializerForType(type));
+        var message = System.Runtime.CompilerServices.RuntimeHelpers.GetUninitializedObject(type);
+        Assert.Throws<NotSupportedException>(() => serializer.ToBinary(message));
+        Assert.Throws<NotSupportedException>(() => serializer.FromBinary([], type));
+    }
+
+    [Fact]
+    public void Given_what_carries_a_vote_or_a_blocks_sum_When_looked_for_Then_it_is_marked_local() => Assert.Superset(
+        new HashSet<Type>
+        {
+            typeof(ClientProtocol.CastVote), typeof(ClientProtocol.Vote), typeof(ClientProtocol.VoteFailed),
+            typeof(CollectorProtocol.BlockCounted), typeof(CandidateProtocol.ScorerHeld), typeof(Actors.Hosting.RunOnNode),
+        },
+        TypesOf(typeof(ClientProtocol.ILocal)).ToHashSet());
+
+    // The file was written by hand and only ever grows: what a journal holds must be read for ever.
+    [Fact]
+    public void Given_the_bytes_of_old_journals_When_read_Then_every_event_is_what_it_was()
+    {
+        var read = File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "fixtures", "journal-events.txt"))
+            .Where(line => line.Length > 0 && line[0] != '#')
+            .Select(line => line.Split(' ', 2))
+            .Select(parts => Serializer.FromBinary(Encoding.UTF8.GetBytes(parts[1]), parts[0]))
+            .ToArray();
+        object[] expected =
+        [
+            new RunProtocol.RunStarted("quickstart-0123456789ab", "5e77", "da7a", 2000),
+            new RunProtocol.CandidatesMade("quickstart-0123456789ab", 1, "ca4d", 400, 12.5),
+            new RunProtocol.LeasingStarted("quickstart-0123456789ab", 1, 2),
+            new RunProtocol.ReleaseMade(
+                "quickstart-0123456789ab", 1, "4e1e", 2000, 1990, "c11e", new VoteTally(3, 2, 1), new PrivacySpend(1, 2.25, 1e-5), 8.5, null),
+            new RunProtocol.ReleaseMade(
+                "quickstart-0123456789ab", 2, "4e1f", 2000, 2000, "c11f", new VoteTally(0, 0, 0), new PrivacySpend(2, 3.5, 1e-5), 8.25, 0.75),
+            new RunProtocol.PolicyAdvanced("quickstart-0123456789ab", 1, "ada9", 40, 10, 0.6931, 0.5, 0.875, 30),
+            new RunProtocol.RoundEvaluated("quickstart-0123456789ab", 1, 0.125, 0.5, 1.5),
+            new RunProtocol.SyntheticWritten("quickstart-0123456789ab", "5781", 3000, 0.25, 0.5, 60),
+            new RunProtocol.DownstreamMeasured("quickstart-0123456789ab", [new ArmMeasured("floor", 6000, 4, 3, 0.25, 0.125, 10000)], 90),
+            new RunProtocol.RunFinished("quickstart-0123456789ab", 240.5),
+            new LedgerProtocol.LedgerOpened(new PrivacyBudget("client", "add-or-remove-one", 7, 1e-5)),
+            new LedgerProtocol.ChargeMade("quickstart-0123456789ab/round-001", new PrivacyEvent("discrete-gaussian", 1.75, "all")),
+        ];
+        Assert.Equal(expected.Length, read.Length);
+        for (var i = 0; i < expected.Length; i++)
+            Assert.Equivalent(expected[i], read[i], strict: true);
+        var kinds = TypesOf(typeof(RunProtocol.IEvent)).Concat(TypesOf(typeof(LedgerProtocol.IEvent)));
+        Assert.Equal(kinds.ToHashSet(), read.Select(e => e.GetType()).ToHashSet());
+    }
+
+    private static IEnumerable<Type> TypesOf(Type marker) =>
+        typeof(ChorusSerializer).Assembly.GetTypes().Where(t => marker.IsAssignableFrom(t) && t is { IsInterface: false, IsAbstract: false });
+
+    /// <summary>Values of any message type, no field at its default, so that a field that is lost is seen.</summary>
+    private static class Sample
+    {
+        public static object Of(Type type, int depth = 1)
+        {
+            if (Nullable.GetUnderlyingType(type) is { } underlying)
+                return Of(underlying, depth);
+            if (type == typeof(string))
+                return $"text-{depth} \"é\" <&>";
+            if (type == typeof(bool))
+                return true;
+            if (type == typeof(double))
+                return double.PositiveInfinity; // an epsilon can be
+            if (type.IsEnum)
+                return Enum.GetValues(type).GetValue(Enum.GetValues(type).Length - 1)!;
+            if (type == typeof(ulong))
+                return ulong.MaxValue - 1;
+            if (type == typeof(long))
+                return long.MinValue + depth;
+            if (type.IsPrimitive)
+                return Convert.ChangeType(40 + depth, type, System.Globalization.CultureInfo.InvariantCulture);
+            if (type.IsArray)
+                return Filled(type.GetElementType()!, depth);
+            if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>))
+                return Filled(type.GetGenericArguments()[0], depth);
+            if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(ImmutableArray<>))
+            {
+                return typeof(ImmutableArray).GetMethods().Single(m => m.Name == "Create" && m.GetParameters() is [{ ParameterType: var p }] && p.IsArray)
+                    .MakeGenericMethod(type.GetGenericArguments()).Invoke(null, [Filled(type.GetGenericArguments()[0], depth)])!;
+            }
+
+            if (type == typeof(Simulation.Data.SynthesisSettings))
+                return new Simulation.Data.SynthesisSettings { Flavour = Simulation.Data.CorpusFlavour.Biorxiv, Clients = 7, Seed = 8, Alpha = 0.5, InitialTexts = 99, EvalClients = 11 };
+            var constructor = type.GetConstructors().MaxBy(c => c.GetParameters().Length)!;
+            return constructor.Invoke([.. constructor.GetParameters().Select((p, i) => Of(p.ParameterType, depth + i + 1))]);
+        }
+
+        private static Array Filled(Type element, int depth)
+        {
+            var array = Array.CreateInstance(element, 3);
+            for (var i = 0; i < array.Length; i++)
+                array.SetValue(Of(element, depth + i), i);
+            return array;
+        }
+    }
+}
