@@ -95,7 +95,7 @@ public sealed record DataSettings(string Directory, SynthesisSettings? Synthesis
             Seed = read.UInt64("seed"),
             Alpha = read.Above("data.synthesize.alpha", 0, 1000),
             InitialTexts = read.Int("data.synthesize.initial-texts", 10, 10_000_000),
-            EvalClients = read.Int("data.synthesize.eval-clients", 1, 1_000_000),
+            EvalClients = read.Int("data.synthesize.eval-clients", 10, 1_000_000),
         };
         return directory.Length > 0 ? new DataSettings(Path.GetFullPath(directory), null) : new DataSettings("", synthesis);
     }
