@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Cli;
 using Chorus.Cli.Commands;
@@ -27,18 +28,19 @@ try
 {
     return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(15) });
 }
-catch (Exception e) when (e is SettingsException or DataFormatException or DeviceNotFoundException or TorchLoadException or ArgumentOutOfRangeException or ArgumentException)
+catch (Exception e)
 {
-    Console.Error.WriteLine($"chorus: {e.Message}");
-    return ExitCode.BadInput;
-}
-catch (OperationCanceledException)
-{
-    Console.Error.WriteLine("chorus: stopped");
-    return ExitCode.Failed;
-}
-catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-{
-    Console.Error.WriteLine($"chorus: {e.Message}");
-    return ExitCode.Failed;
+    var (code, message) = e switch
+    {
+        SettingsException or DataFormatException or DeviceNotFoundException or TorchLoadException => (ExitCode.BadInput, e.Message),
+        // A guard's message says name, range and value; the runtime adds the name of a parameter that no user knows.
+        ArgumentException { ParamName: { } parameter } => (ExitCode.BadInput, e.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal)),
+        ArgumentException => (ExitCode.BadInput, e.Message),
+        BudgetRefusedException => (ExitCode.BudgetRefused, e.Message),
+        OperationCanceledException => (ExitCode.Failed, "stopped"),
+        IOException or UnauthorizedAccessException => (ExitCode.Failed, e.Message),
+        _ => (ExitCode.Failed, $"this should not happen, and is a mistake in Chorus: {e}"),
+    };
+    Console.Error.WriteLine($"chorus: {message}");
+    return code;
 }
