@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Cli;
@@ -19,10 +20,19 @@ var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
     foreach (var error in parsed.Errors)
-        Console.Error.WriteLine($"chorus: {error.Message}");
+        Console.Error.WriteLine($"chorus: {InOurWords(error.Message)}");
     Console.Error.WriteLine($"chorus: see 'chorus {string.Join(' ', args.TakeWhile(a => !a.StartsWith('-')).Take(2))} --help'");
     return ExitCode.BadInput;
 }
+
+// The parser names types of .NET, and breaks lines.
+static string InOurWords(string message) =>
+    string.Join(' ', Regex.Replace(message, "as expected type '[^']*?(Int32|UInt64|Double)?\\]?'", match => match.Groups[1].Value switch
+    {
+        "Int32" or "UInt64" => "as a whole number",
+        "Double" => "as a number",
+        _ => "here",
+    }).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
 try
 {
