@@ -3,7 +3,7 @@
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-chorus="$here/Cli/bin/Release/net10.0/chorus"
+chorus="${CHORUS_BIN:-$here/Cli/bin/Release/net10.0/chorus}"
 
 usage() {
     cat <<'HELP'
@@ -19,7 +19,7 @@ The cluster
   --hosts A,B,C    A cluster of machines instead: prints the command for each, A coordinates.
   --ssh            With --hosts: runs those commands over ssh (Chorus built in the same folder there).
   --yes            Install the .NET SDK into ~/.dotnet without asking, if it is missing.
-  --no-build       Use what was built before.
+  --no-build       Use what was built before (or the program that CHORUS_BIN names).
   --help           This text.
 
 The run (handed to 'chorus simulate'; its --help says more)
@@ -234,6 +234,7 @@ run_here() {
     fi
 
     port="${port:-$(free_port)}"
+    [ "$nodes" != 2 ] || say "note: of 2 processes one carries all clients; if it dies, the run stops until it is resumed"
     logs="$(mktemp -d "${TMPDIR:-/tmp}/chorus-cluster.XXXXXX")"
     trap on_exit EXIT
     trap 'on_signal 130' INT

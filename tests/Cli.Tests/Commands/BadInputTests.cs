@@ -45,14 +45,13 @@ public sealed class BadInputTests(CliFixture shared)
         { "--device cuda:7", ["cuda:7", "cpu"] },
         { "--device gpu", ["gpu", "cuda"] },
         { "--rounds 0", ["chorus.rounds", "\"0\""] },
-        { "--rounds many", ["--rounds", "many"] },
+        { "--rounds many", ["--rounds", "many", "whole number"] },
         { "--clients 0", ["chorus.data.synthesize.clients", "\"0\""] },
         { "--port 70000", ["65535", "70000"] },
         { "--host 192.0.2.1", ["192.0.2.1"] },
         { "--nodes 0", ["--nodes", "0"] },
         { "--seed-node elsewhere", ["host:port", "elsewhere"] },
         { "--data no-such-folder", ["no-such-folder", "train_clients.json"] },
-        { "--run no-such-run", ["no-such-run", "quickstart"] },
         { "--no-such-option", ["--no-such-option"] },
         { "--resume", ["holds no run"] },
     };
@@ -61,15 +60,17 @@ public sealed class BadInputTests(CliFixture shared)
     public static TheoryData<string, string[]> WrongCommands => new()
     {
         { "simulat", ["simulat"] },
+        { "simulate --run no-such-run --out made", ["no-such-run", "quickstart"] },
         { "node", ["--seed-node"] },
         { "node --seed-node 127.0.0.1:4053 --roles coordinator", ["chorus simulate"] },
         { "node --seed-node 127.0.0.1:4053 --roles postman", ["postman", "client"] },
         { "node --config no-such-file", ["no-such-file"] },
         { "report .", ["holds no run"] },
         { "data describe no-such-folder", ["no-such-folder"] },
-        { "data synthesize --clients 0 --out made", ["clients", "0"] },
+        { "data synthesize --clients 0 --out made", ["--clients", "0"] },
         { "data synthesize --out .", ["not empty"] },
         { "data synthesize --flavour limericks --out made", ["limericks"] },
+        { "data synthesize --eval-clients 3 --out made", ["--eval-clients", "3"] },
         { "account epsilon --rounds 20 --delta 3e-6", ["--noise"] },
         { "account epsilon --noise -1 --delta 1e-5", ["noise multiplier", "-1"] },
         { "account noise --epsilon 0 --delta 1e-5", ["epsilon", "0"] },
@@ -151,11 +152,11 @@ public sealed class BadInputTests(CliFixture shared)
     public async Task Given_a_run_file_that_is_no_HOCON_When_a_run_is_asked_for_Then_the_file_is_named()
     {
         var file = _folder.Fresh("broken");
-        await File.WriteAllTextAsync(file, "chorus { rounds = ");
+        await File.WriteAllTextAsync(file, "chorus {\n  rounds = 3\n  popri {\n    prompts = 4\n");
         var output = _folder.Fresh("run");
         await using var chorus = ChildProcess.Chorus(_folder, "simulate", "--run", file, "--out", output);
 
-        await AssertRefused(chorus, output, Path.GetFileName(file), "HOCON");
+        await AssertRefused(chorus, output, Path.GetFileName(file), "HOCON", "line 3");
     }
 
     private ChildProcess Simulate(string output, params string[] more) =>
