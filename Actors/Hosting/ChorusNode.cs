@@ -120,7 +120,6 @@ public sealed class ChorusNode : IAsyncDisposable
             akka.remote.dot-netty.tcp.hostname = "{{options.Host}}"
             akka.remote.dot-netty.tcp.port = {{options.Port}}
             akka.cluster.roles = [{{roles}}]
-            akka.cluster.min-nr-of-members = {{options.MinimumNodes}}
             chorus.client-dispatcher.dedicated-thread-pool.thread-count = {{threads}}
             """;
         if (options.Run is { } run)
@@ -185,7 +184,9 @@ public sealed class ChorusNode : IAsyncDisposable
             var cluster = Cluster.Get(System);
             var peers = new CoordinatorPeers(
                 Proxy(PolicyName, "policy"), Proxy(EvaluatorName, "trainer"), blocks, () => cluster.State.Members.Count(m => m.HasRole("client")));
-            Singleton(RunCoordinatorActor.Props(options.Run!, peers), CoordinatorName, "coordinator");
+            System.ActorOf(
+                MembersAwaited.Props(options.MinimumNodes, () => Singleton(RunCoordinatorActor.Props(options.Run!, peers), CoordinatorName, "coordinator")),
+                "members-awaited");
         }
     }
 
