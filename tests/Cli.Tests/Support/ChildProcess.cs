@@ -6,7 +6,7 @@ namespace Chorus.Cli.Tests.Support;
 internal sealed class ChildProcess : IAsyncDisposable
 {
     /// <summary>Generous: a loaded machine of two cores, and failure detectors that wait for seconds by design.</summary>
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(100);
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(75);
 
     private readonly Process _process;
     private readonly List<string> _output = [];
