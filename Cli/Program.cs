@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
+using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Cli;
 using Chorus.Cli.Commands;
@@ -18,27 +20,37 @@ var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
     foreach (var error in parsed.Errors)
-        Console.Error.WriteLine($"chorus: {error.Message}");
+        Console.Error.WriteLine($"chorus: {InOurWords(error.Message)}");
     Console.Error.WriteLine($"chorus: see 'chorus {string.Join(' ', args.TakeWhile(a => !a.StartsWith('-')).Take(2))} --help'");
     return ExitCode.BadInput;
 }
+
+// The parser names types of .NET, and breaks lines.
+static string InOurWords(string message) =>
+    string.Join(' ', Regex.Replace(message, "as expected type '[^']*?(Int32|UInt64|Double)?\\]?'", match => match.Groups[1].Value switch
+    {
+        "Int32" or "UInt64" => "as a whole number",
+        "Double" => "as a number",
+        _ => "here",
+    }).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
 try
 {
     return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(15) });
 }
-catch (Exception e) when (e is SettingsException or DataFormatException or DeviceNotFoundException or TorchLoadException or ArgumentOutOfRangeException or ArgumentException)
+catch (Exception e)
 {
-    Console.Error.WriteLine($"chorus: {e.Message}");
-    return ExitCode.BadInput;
-}
-catch (OperationCanceledException)
-{
-    Console.Error.WriteLine("chorus: stopped");
-    return ExitCode.Failed;
-}
-catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-{
-    Console.Error.WriteLine($"chorus: {e.Message}");
-    return ExitCode.Failed;
+    var (code, message) = e switch
+    {
+        SettingsException or DataFormatException or DeviceNotFoundException or TorchLoadException => (ExitCode.BadInput, e.Message),
+        // A guard's message says name, range and value; the runtime adds the name of a parameter that no user knows.
+        ArgumentException { ParamName: { } parameter } => (ExitCode.BadInput, e.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal)),
+        ArgumentException => (ExitCode.BadInput, e.Message),
+        BudgetRefusedException => (ExitCode.BudgetRefused, e.Message),
+        OperationCanceledException => (ExitCode.Failed, "stopped"),
+        IOException or UnauthorizedAccessException => (ExitCode.Failed, e.Message),
+        _ => (ExitCode.Failed, $"this should not happen, and is a mistake in Chorus: {e}"),
+    };
+    Console.Error.WriteLine($"chorus: {message}");
+    return code;
 }

@@ -34,12 +34,15 @@ public sealed class ChorusNode : IAsyncDisposable
 
     public ActorSystem System { get; }
 
+    /// <summary>host:port by which other nodes join this one.</summary>
+    public string Address => $"{Cluster.Get(System).SelfAddress.Host}:{Cluster.Get(System).SelfAddress.Port}";
+
     /// <summary>Starts the node and joins its cluster; returns before the cluster is complete.</summary>
     /// <exception cref="SettingsException">The port is in use, the host is not this machine's, or a role is unknown.</exception>
     public static async Task<ChorusNode> StartAsync(NodeOptions options)
     {
         Check(options);
-        var system = ActorSystem.Create(SystemName, ConfigurationOf(options));
+        var system = Create(options);
         DeviceThread? device = null;
         if (options.Roles.Contains("policy") || options.Roles.Contains("trainer"))
             device = new DeviceThread("device", options.Run?.Settings.Policy.Threads ?? 0);
@@ -70,12 +73,15 @@ public sealed class ChorusNode : IAsyncDisposable
             await _device.DisposeAsync();
     }
 
-    private static void Check(NodeOptions options)
+    /// <summary>Checks what can be known before anything is started.</summary>
+    /// <exception cref="SettingsException">The port is in use, the host is not this machine's, or a role or seed node is none.</exception>
+    public static void Check(NodeOptions options)
     {
+        _ = options.SeedNodes.Select(Seed).ToArray();
         if (options.Roles.FirstOrDefault(r => !NodeOptions.KnownRoles.Contains(r)) is { } unknown)
             throw new SettingsException($"unknown role {unknown}; the roles are {string.Join(", ", NodeOptions.KnownRoles)}");
-        if (options.Port == 0)
-            return;
+        if (options.Port is < 0 or > 65535)
+            throw new SettingsException($"the port must be in [0, 65535], got {options.Port}; 0 takes a free one");
         try
         {
             // Akka's own error for a port in use is a stack trace long.
@@ -92,17 +98,28 @@ public sealed class ChorusNode : IAsyncDisposable
         }
     }
 
+    private static ActorSystem Create(NodeOptions options)
+    {
+        try
+        {
+            return ActorSystem.Create(SystemName, ConfigurationOf(options));
+        }
+        catch (Exception e) when (e.GetBaseException() is SocketException socket)
+        {
+            // Somebody took the port after the check, say.
+            throw new SettingsException($"{options.Host}:{options.Port} cannot be listened on: {socket.Message}; choose another --port (0 takes a free one)");
+        }
+    }
+
     private static Config ConfigurationOf(NodeOptions options)
     {
         var roles = string.Join(", ", options.Roles.Select(r => $"\"{r}\""));
         var threads = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture);
         var hocon = $$"""
             akka.loglevel = {{options.LogLevel}}
-            akka.stdout-loglevel = {{options.LogLevel}}
             akka.remote.dot-netty.tcp.hostname = "{{options.Host}}"
             akka.remote.dot-netty.tcp.port = {{options.Port}}
             akka.cluster.roles = [{{roles}}]
-            akka.cluster.min-nr-of-members = {{options.MinimumNodes}}
             chorus.client-dispatcher.dedicated-thread-pool.thread-count = {{threads}}
             """;
         if (options.Run is { } run)
@@ -169,7 +186,9 @@ public sealed class ChorusNode : IAsyncDisposable
             var cluster = Cluster.Get(System);
             var peers = new CoordinatorPeers(
                 Proxy(PolicyName, "policy"), Proxy(EvaluatorName, "trainer"), blocks, () => cluster.State.Members.Count(m => m.HasRole("client")));
-            Singleton(RunCoordinatorActor.Props(options.Run!, peers), CoordinatorName, "coordinator");
+            System.ActorOf(
+                MembersAwaited.Props(options.MinimumNodes, () => Singleton(RunCoordinatorActor.Props(options.Run!, peers), CoordinatorName, "coordinator")),
+                "members-awaited");
         }
     }
 

@@ -63,6 +63,9 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
 
     private int Round => _state.Rounds.Length;
 
+    /// <summary>The round that the next step belongs to: while its candidates are being written, the state has not got it yet.</summary>
+    private int RoundAtWork => _state.Next(_context.Settings.Rounds, _context.Settings.Evaluation.Downstream) is (_, > 0 and var round) ? round : Round;
+
     public static Props Props(RunContext context, CoordinatorPeers peers) =>
         Akka.Actor.Props.Create(() => new RunCoordinatorActor(context, peers));
 
@@ -280,7 +283,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     }
 
     private void Publish(string stage, long done, long total, string detail) =>
-        Context.System.EventStream.Publish(new RunProgress(_context.Run, Round, stage, done, total, detail));
+        Context.System.EventStream.Publish(new RunProgress(_context.Run, RoundAtWork, stage, done, total, detail));
 
     private void End(RunOutcome outcome, string message)
     {

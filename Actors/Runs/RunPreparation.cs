@@ -1,5 +1,6 @@
 using System.Globalization;
 using Akka.Configuration;
+using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Federation;
 using Chorus.Simulation.Privacy;
@@ -17,6 +18,7 @@ public static class RunPreparation
     /// <param name="folder">Where the run is to be; made here, must not hold another run.</param>
     /// <param name="clientsWritten">Told how many clients are synthesised.</param>
     /// <exception cref="SettingsException">The folder holds another run, or a setting does not fit the data.</exception>
+    /// <exception cref="BudgetRefusedException">The rounds would together cost more than the budget.</exception>
     public static RunContext New(RunSettings settings, string folder, IProgress<int>? clientsWritten, CancellationToken ct)
     {
         var run = new RunFolder(folder);
@@ -31,13 +33,16 @@ public static class RunPreparation
         var context = Open(settings, run);
         try
         {
+            CheckBudget(context);
             RunFolder.WriteText(run.Settings, settings.Hocon);
             return context;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
             context.Dispose();
-            throw new SettingsException($"{run.Path} cannot be written: {e.Message}");
+            if (e is IOException or UnauthorizedAccessException)
+                throw new SettingsException($"{run.Path} cannot be written: {e.Message}");
+            throw;
         }
     }
 
@@ -58,6 +63,19 @@ public static class RunPreparation
         }
 
         return Open(settings, run);
+    }
+
+    /// <summary>The ledger refuses such a plan too; said here, it leaves no folder of a run that cannot be.</summary>
+    private static void CheckBudget(RunContext context)
+    {
+        var (rounds, budget) = (context.Settings.Rounds, context.Settings.Privacy.Epsilon);
+        var cost = GaussianAccountant.Epsilon(context.NoiseMultiplier, rounds, context.Delta);
+        if (!(cost <= budget))
+        {
+            throw new BudgetRefusedException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"the budget refuses this run: {rounds} rounds with noise multiplier {context.NoiseMultiplier:g} cost epsilon {cost:0.###} at delta {context.Delta:g}, and chorus.privacy.epsilon is {budget:g}; set chorus.privacy.noise-multiplier to auto (or to {Math.Ceiling(GaussianAccountant.NoiseMultiplier(budget, rounds, context.Delta) * 1000) / 1000:0.###} or more), run fewer rounds, or raise the budget"));
+        }
     }
 
     private static RunContext Open(RunSettings settings, RunFolder folder)

@@ -4,7 +4,6 @@ using System.Runtime.InteropServices;
 using Chorus.Actors.Evaluation;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Federation;
-using Chorus.Simulation.Privacy;
 using Chorus.Simulation.Report;
 
 namespace Chorus.Actors.Runs;
@@ -88,7 +87,7 @@ public static class RunReport
             Pairs = policy.Pairs,
             PairsKeptRight = release.PairsKeptRight,
             Dpo = new DpoResult(policy.Steps, policy.FirstLoss, policy.LastLoss, policy.RewardAccuracy),
-            EpsilonSoFar = GaussianAccountant.Epsilon(context.NoiseMultiplier, round.Round, context.Delta),
+            EpsilonSoFar = release.Spend.Epsilon,
             Seconds = new RoundSeconds(candidates.GenerateSeconds, release.FeedbackSeconds, policy.LearnSeconds, evaluated.EvaluateSeconds),
         };
     }
@@ -97,7 +96,8 @@ public static class RunReport
     {
         var settings = context.Settings;
         var rounds = state.Rounds.Length;
-        var epsilon = GaussianAccountant.Epsilon(context.NoiseMultiplier, rounds, context.Delta);
+        // The ledger's own word, so that a charge made twice would show here.
+        var epsilon = rounds == 0 ? 0 : state.Rounds[^1].Release!.Spend.Epsilon;
         var sampling = settings.Clients.Cohort switch
         {
             FixedSize fixedSize => $"fixed({fixedSize.Count}), charged without amplification",

@@ -48,6 +48,8 @@ public static class HoconFiles
 
     private static Config Parse(string name, string text)
     {
+        if (HoconBrackets.Mismatch(text) is { } mismatch)
+            throw new SettingsException($"{name} is not valid HOCON: {mismatch}");
         try
         {
             return ConfigurationFactory.ParseString(text);

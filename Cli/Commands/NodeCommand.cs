@@ -16,6 +16,8 @@ internal static class NodeCommand
     private static readonly Option<string> Host = new("--host") { Description = "The address that other nodes reach this one by.", DefaultValueFactory = _ => "127.0.0.1" };
     private static readonly Option<int> Port = new("--port") { Description = "The port to listen on; 0 takes a free one.", DefaultValueFactory = _ => 0 };
 
+    private static readonly TimeSpan PatienceToJoin = TimeSpan.FromSeconds(15);
+
     public static Command Create()
     {
         var command = new Command("node", "Joins a cluster and carries clients (or the policy, or the trainer) for its run.") { Roles, SeedNode, Config, Host, Port };
@@ -25,39 +27,45 @@ internal static class NodeCommand
 
     private static async Task<int> InvokeAsync(ParseResult parsed, CancellationToken ct)
     {
+        await Task.Yield(); // Ctrl-C is heard from the first wait on
         var options = Options(parsed);
         if (options.Roles.Contains("policy") || options.Roles.Contains("trainer"))
             TorchRuntime.Prepare();
-        Console.WriteLine($"node with roles {string.Join(", ", options.Roles)}, joining {string.Join(", ", options.SeedNodes)}");
+        var seeds = string.Join(" or ", options.SeedNodes);
+        var output = parsed.InvocationConfiguration.Output;
+        output.WriteLine($"node with roles {string.Join(", ", options.Roles)}, joining {seeds}");
         while (!ct.IsCancellationRequested)
         {
             // A node outlives the coordinator: when that is gone, it leaves and waits for the run to be resumed.
             await using var node = await ChorusNode.StartAsync(options);
-            var lost = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            node.System.ActorOf(Props.Create(() => new CoordinatorWatch(lost)), "coordinator-watch");
-            await Task.WhenAny(lost.Task, node.System.WhenTerminated, Task.Delay(Timeout.Infinite, ct));
+            var (joined, lost) = (Signal(), Signal());
+            node.System.ActorOf(Props.Create(() => new CoordinatorWatch(joined, lost)), "coordinator-watch");
+            var over = Task.WhenAny(lost.Task, node.System.WhenTerminated, Task.Delay(Timeout.Infinite, ct));
+            if (await Task.WhenAny(joined.Task, over, Task.Delay(PatienceToJoin, ct)) is var first && first != joined.Task && !over.IsCompleted && !ct.IsCancellationRequested)
+                output.WriteLine($"no answer from {seeds} yet: is 'chorus simulate --nodes N --host HOST --port PORT' running there? Still trying (Ctrl-C ends)");
+            await Task.WhenAny(joined.Task, over);
+            if (joined.Task.IsCompleted)
+                output.WriteLine($"joined as {node.Address}");
+            await over;
             if (!ct.IsCancellationRequested)
-                Console.WriteLine("the coordinator is gone; waiting for it to come back");
+                output.WriteLine("the coordinator has left; waiting for a run to join (Ctrl-C ends)");
         }
 
         return ExitCode.Done;
     }
+
+    private static TaskCompletionSource Signal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private static NodeOptions Options(ParseResult parsed)
     {
         var (roles, host, port, seeds) = (parsed.GetValue(Roles)!, parsed.GetValue(Host)!, parsed.GetValue(Port), parsed.GetValue(SeedNode)!);
         if (parsed.GetValue(Config) is { } file)
         {
-            var config = HoconFiles.Read(file).GetConfig("node")
-                ?? throw new SettingsException($"{file}: expected node {{ host, port, roles, seed-nodes }}");
-            if (!Explicit(parsed, Roles) && config.HasPath("roles"))
-                roles = string.Join(',', config.GetStringList("roles"));
-            if (!Explicit(parsed, Host) && config.HasPath("host"))
-                host = config.GetString("host");
-            if (!Explicit(parsed, Port) && config.HasPath("port"))
-                port = config.GetInt("port");
-            if (seeds.Length == 0 && config.HasPath("seed-nodes"))
-                seeds = [.. config.GetStringList("seed-nodes")];
+            var read = NodeFile.Read(file);
+            roles = Explicit(parsed, Roles) ? roles : read.Roles ?? roles;
+            host = Explicit(parsed, Host) ? host : read.Host ?? host;
+            port = Explicit(parsed, Port) ? port : read.Port ?? port;
+            seeds = seeds.Length > 0 ? seeds : read.SeedNodes ?? [];
         }
 
         var list = roles.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
@@ -65,26 +73,32 @@ internal static class NodeCommand
             throw new SettingsException("the coordinator is 'chorus simulate' itself: leave the role coordinator out");
         if (seeds.Length == 0)
             throw new SettingsException("a node joins a cluster: name one of its nodes with --seed-node host:port");
-        return new NodeOptions { Roles = list, Host = host, Port = port, SeedNodes = seeds, Policy = Models.Policy, Downstream = Models.Downstream };
+        return new NodeOptions { Roles = list, Host = host, Port = port, SeedNodes = seeds, LogLevel = LogLevels.OfUser(), Policy = Models.Policy, Downstream = Models.Downstream };
     }
 
     private static bool Explicit(ParseResult parsed, Option option) => parsed.GetResult(option) is { Implicit: false };
 
-    /// <summary>Tells when the node that carries the run has left the cluster.</summary>
-    private sealed class CoordinatorWatch : ReceiveActor
+    /// <summary>Tells when this node has joined, and when the one that carries the run has left.</summary>
+    private sealed class CoordinatorWatch : UntypedActor
     {
-        public CoordinatorWatch(TaskCompletionSource lost)
+        private readonly TaskCompletionSource _joined;
+        private readonly TaskCompletionSource _lost;
+
+        public CoordinatorWatch(TaskCompletionSource joined, TaskCompletionSource lost) => (_joined, _lost) = (joined, lost);
+
+        protected override void PreStart()
         {
-            Receive<ClusterEvent.MemberRemoved>(removed =>
-            {
-                if (removed.Member.HasRole("coordinator"))
-                    lost.TrySetResult();
-            });
-            ReceiveAny(_ => { });
+            var cluster = Cluster.Get(Context.System);
+            cluster.RegisterOnMemberUp(() => _joined.TrySetResult());
+            cluster.Subscribe(Self, typeof(ClusterEvent.MemberRemoved));
         }
 
-        protected override void PreStart() => Cluster.Get(Context.System).Subscribe(Self, typeof(ClusterEvent.MemberRemoved));
-
         protected override void PostStop() => Cluster.Get(Context.System).Unsubscribe(Self);
+
+        protected override void OnReceive(object message)
+        {
+            if (message is ClusterEvent.MemberRemoved removed && removed.Member.HasRole("coordinator"))
+                _lost.TrySetResult();
+        }
     }
 }

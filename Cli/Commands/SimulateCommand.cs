@@ -41,29 +41,29 @@ internal static class SimulateCommand
 
     private static async Task<int> InvokeAsync(ParseResult parsed, CancellationToken ct)
     {
+        await Task.Yield(); // Ctrl-C is heard from the first wait on
         await using var progress = RunProgressView.Create();
-        using var context = Prepare(parsed, progress, ct);
-        TorchRuntime.Prepare(context.Settings.Policy.Threads);
-        TorchDevices.Parse(context.Settings.Policy.Device); // a device that is not there is known before the run starts
         var nodes = parsed.GetValue(Nodes);
-        var node = await ChorusNode.StartAsync(new NodeOptions
+        if (nodes is < 1 or > 1000)
+            throw new SettingsException($"--nodes must be in [1, 1000], got {nodes}");
+        var options = new NodeOptions
         {
             Host = parsed.GetValue(Host)!,
             Port = parsed.GetValue(Port),
             SeedNodes = parsed.GetValue(SeedNode)!,
             Roles = nodes > 1 ? ["coordinator", "policy", "trainer"] : NodeOptions.KnownRoles,
             MinimumNodes = nodes,
-            Run = context,
+            LogLevel = LogLevels.OfUser(),
             Policy = Models.Policy,
             Downstream = Models.Downstream,
-        });
-        await using (node)
-        {
-            progress.Say($"run {context.Run} in {context.Folder.Path}: {context.Clients:N0} clients, {context.Settings.Rounds} rounds, epsilon {context.Settings.Privacy.Epsilon.ToString(CultureInfo.InvariantCulture)} (noise multiplier {context.NoiseMultiplier.ToString("0.###", CultureInfo.InvariantCulture)})");
-            if (nodes > 1)
-                progress.Say($"waiting for {nodes} nodes");
-            return await progress.FollowAsync(node.System, context, ct);
-        }
+        };
+        ChorusNode.Check(options);
+        using var context = Prepare(parsed, progress, ct);
+        await using var node = await ChorusNode.StartAsync(options with { Run = context });
+        progress.Say($"run {context.Run} in {context.Folder.Path}: {context.Clients:N0} clients, {context.Settings.Rounds} rounds, epsilon {context.Settings.Privacy.Epsilon.ToString(CultureInfo.InvariantCulture)} (noise multiplier {context.NoiseMultiplier.ToString("0.###", CultureInfo.InvariantCulture)})");
+        if (nodes > 1)
+            progress.Say($"waiting for {nodes - 1} more nodes: chorus node --roles client --seed-node {node.Address}");
+        return await progress.FollowAsync(node.System, context, ct);
     }
 
     private static RunContext Prepare(ParseResult parsed, RunProgressView progress, CancellationToken ct)
@@ -71,9 +71,22 @@ internal static class SimulateCommand
         var folder = parsed.GetValue(Out);
         var given = Given(parsed);
         if (parsed.GetValue(Resume))
-            return RunPreparation.Resume(folder ?? RunFolders.NewestUnfinished(), given);
+        {
+            var resumed = RunPreparation.Resume(folder ?? RunFolders.NewestUnfinished(), given);
+            RequireDevice(resumed.Settings);
+            return resumed;
+        }
+
         var settings = RunSettings.From([HoconFiles.Run(parsed.GetValue(Run)!), .. given is { } overrides ? [overrides] : Array.Empty<(string, Config)>()]);
+        RequireDevice(settings);
         return RunPreparation.New(settings, folder ?? RunFolders.Fresh(settings.Name), progress.Counter("synthesize the corpus", settings.Data.Synthesis?.Clients ?? 0), ct);
+    }
+
+    /// <summary>A device that is not there is known before the run's folder is made.</summary>
+    private static void RequireDevice(RunSettings settings)
+    {
+        TorchRuntime.Prepare(settings.Policy.Threads);
+        TorchDevices.Parse(settings.Policy.Device);
     }
 
     /// <summary>What the command line sets, as HOCON over the run file; null where it sets nothing.</summary>

@@ -29,6 +29,7 @@ internal abstract class RunProgressView : IAsyncDisposable
         system.EventStream.Subscribe(listener, typeof(RunProgress));
         system.EventStream.Subscribe(listener, typeof(RoundReported));
         system.EventStream.Subscribe(listener, typeof(RunEnded));
+        _ = system.WhenTerminated.ContinueWith(_ => events.Writer.TryComplete(), TaskScheduler.Default);
         await foreach (var message in events.Reader.ReadAllAsync(ct))
         {
             switch (message)
@@ -53,6 +54,9 @@ internal abstract class RunProgressView : IAsyncDisposable
             }
         }
 
+        // The cluster put this node out (a network that came apart, say), and with it the run.
+        await DisposeAsync();
+        Console.Error.WriteLine($"chorus: this node was removed from its cluster; nothing was lost, go on with --resume --out {context.Folder.Path}");
         return ExitCode.Failed;
     }
 

@@ -1,0 +1,259 @@
+#!/usr/bin/env bash
+# Sets this machine up, builds Chorus, starts a cluster and runs the main job on it. See --help.
+set -euo pipefail
+
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+chorus="${CHORUS_BIN:-$here/Cli/bin/Release/net10.0/chorus}"
+
+usage() {
+    cat <<'HELP'
+Usage: run-cluster.sh [options]
+
+Checks for the .NET 10 SDK, builds Chorus, starts a cluster on this machine (one process that
+coordinates, writes and learns; the others carry the clients), runs a simulation on it and says
+where its report is. Everything that it started is stopped when it ends, also on Ctrl-C.
+
+The cluster
+  --nodes N        Processes; default 3. 1 runs everything in one process.
+  --port P         Port of the coordinating process; default: a free one from 4053 up.
+  --hosts A,B,C    A cluster of machines instead: prints the command for each, A coordinates.
+  --ssh            With --hosts: runs those commands over ssh (Chorus built in the same folder there).
+  --yes            Install the .NET SDK into ~/.dotnet without asking, if it is missing.
+  --no-build       Use what was built before (or the program that CHORUS_BIN names).
+  --help           This text.
+
+The run (handed to 'chorus simulate'; its --help says more)
+  --run FILE       Settings: a file, or quickstart (default), congress-eps1, biorxiv-eps1.
+  --data DIR       Your own data: train_clients.json, eval.json, initial_set.json.
+  --out DIR        Where the run's files go; default: a new folder below runs/.
+  --rounds N       --clients N     --seed S     --epsilon E     --device D
+  --set KEY=VALUE  Any other setting (Hocon/reference.conf lists them); repeatable.
+  --diagnostics    Also compute what only a simulator can know.
+  --resume         Go on with the run in --out (or the newest unfinished one below runs/).
+
+Examples
+  ./run-cluster.sh                                       the quickstart, 3 processes
+  ./run-cluster.sh --data my-data --epsilon 1            LargeFedBench files of your own
+  ./run-cluster.sh --nodes 5 --rounds 3 --clients 5000   a larger cluster
+  ./run-cluster.sh --resume --out runs/mine              go on after a crash
+  ./run-cluster.sh --hosts 10.0.0.1,10.0.0.2,10.0.0.3    what to start on three machines
+
+Exit codes: those of 'chorus simulate': 0 done, 1 failed, 2 bad input, 3 budget refused.
+HELP
+}
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'run-cluster: %s\n' "$*" >&2; exit "${code:-1}"; }
+bad_input() { code=2 fail "$@"; }
+
+nodes=3 port="" hosts="" over_ssh=no consent=ask build=yes
+run=()
+while [ $# -gt 0 ]; do
+    # --name=value is --name value.
+    case "$1" in --?*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;; esac
+    case "$1" in
+        --help | -h) usage; exit 0 ;;
+        --ssh) over_ssh=yes; shift ;;
+        --yes | -y) consent=yes; shift ;;
+        --no-build) build=no; shift ;;
+        --diagnostics | --resume) run+=("$1"); shift ;;
+        --nodes | --port | --hosts | --run | --data | --out | --rounds | --clients | --seed | --epsilon | --device | --set)
+            [ $# -ge 2 ] || bad_input "$1 needs a value; see --help"
+            case "$1" in
+                --nodes) nodes="$2" ;;
+                --port) port="$2" ;;
+                --hosts) hosts="$2" ;;
+                *) run+=("$1" "$2") ;;
+            esac
+            shift 2 ;;
+        *) bad_input "unknown option $1; see --help" ;;
+    esac
+done
+
+[[ "$nodes" =~ ^[1-9][0-9]{0,2}$ ]] || bad_input "--nodes must be a whole number in [1, 999], got $nodes"
+[[ "$port" =~ ^([1-9][0-9]{0,4})?$ ]] && [ "${port:-1}" -le 65535 ] || bad_input "--port must be in [1, 65535], got $port"
+[ "$over_ssh" = no ] || [ -n "$hosts" ] || bad_input "--ssh goes with --hosts A,B,C"
+
+# --- The SDK -----------------------------------------------------------------------------------
+
+has_sdk() { command -v "$1" >/dev/null 2>&1 && "$1" --list-sdks 2>/dev/null | grep -q '^10\.'; }
+
+download() {
+    if command -v curl >/dev/null 2>&1; then curl -fsSL "$1" -o "$2"
+    elif command -v wget >/dev/null 2>&1; then wget -qO "$2" "$1"
+    else fail "neither curl nor wget is here to download $1"; fi
+}
+
+require_sdk() {
+    has_sdk dotnet && return
+    local home="$HOME/.dotnet"
+    if ! has_sdk "$home/dotnet"; then
+        local how="Install it from https://dotnet.microsoft.com/download/dotnet/10.0, or let this script do it with --yes."
+        if [ "$consent" = ask ]; then
+            [ -t 0 ] && [ -t 1 ] || fail "the .NET 10 SDK is not here. $how"
+            read -r -p "The .NET 10 SDK is not here. Install it into $home with Microsoft's dotnet-install script (about 250 MB)? [y/N] " answer || answer=n
+            case "$answer" in [yY]*) ;; *) fail "the .NET 10 SDK is needed. $how" ;; esac
+        fi
+        local script
+        script="$(mktemp)"
+        download https://dot.net/v1/dotnet-install.sh "$script" || { rm -f "$script"; fail "dotnet-install.sh could not be downloaded. $how"; }
+        bash "$script" --channel 10.0 --install-dir "$home" || { rm -f "$script"; fail "the .NET 10 SDK could not be installed. $how"; }
+        rm -f "$script"
+        has_sdk "$home/dotnet" || fail "the installed SDK does not run from $home. $how"
+    fi
+    export DOTNET_ROOT="$home" PATH="$home:$PATH"
+}
+
+build_chorus() {
+    local log
+    log="$(mktemp)"
+    say "building (minutes the first time)"
+    if ! dotnet build "$here/Cli/Chorus.Cli.csproj" -c Release --nologo -v quiet -clp:NoSummary </dev/null >"$log" 2>&1; then
+        grep -E '(error|warning) ' "$log" | sort -u >&2 || cat "$log" >&2
+        rm -f "$log"
+        fail "Chorus does not build"
+    fi
+    rm -f "$log"
+}
+
+# --- What was started, and its end -------------------------------------------------------------
+
+simulation="" carriers=() logs="" stopping=no
+
+running() { [ -n "$1" ] && kill -0 "$1" 2>/dev/null; }
+
+any_running() {
+    local pid
+    for pid in "$simulation" ${carriers[@]+"${carriers[@]}"}; do running "$pid" && return 0; done
+    return 1
+}
+
+# Asks everything to end, waits, and then does not ask any more.
+stop_all() {
+    local signal pid i
+    for signal in TERM KILL; do
+        for pid in "$simulation" ${carriers[@]+"${carriers[@]}"}; do running "$pid" && kill -"$signal" "$pid" 2>/dev/null; done
+        for ((i = 0; i < 100; i++)); do any_running || return 0; sleep 0.1; done
+    done
+}
+
+on_exit() {
+    local status=$?
+    trap - EXIT
+    trap '' INT TERM HUP
+    stop_all || true
+    [ -z "$logs" ] || if [ "$status" = 0 ]; then rm -rf "$logs"; else say "what the nodes said: $logs" >&2; fi
+    exit "$status"
+}
+
+on_signal() {
+    [ "$stopping" = no ] || return 0
+    stopping=yes
+    say "" >&2
+    say "stopping" >&2
+    exit "$1"
+}
+
+free_port() {
+    local p
+    for ((p = 4053; p < 5053; p++)); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; return; }
+    done
+    fail "no free port from 4053 to 5052; name one with --port"
+}
+
+# --- A cluster of machines ---------------------------------------------------------------------
+
+run_hosts() {
+    local list=() host i
+    IFS=, read -r -a list <<<"$hosts"
+    [ "${#list[@]}" -ge 2 ] || bad_input "--hosts takes at least two machines, separated by commas; leave it out for this one alone"
+    local base="${port:-4053}" commands=() quoted=""
+    [ "${#run[@]}" = 0 ] || quoted="$(printf ' %q' "${run[@]}")"
+    for i in "${!list[@]}"; do
+        host="${list[i]}"
+        [[ "$host" =~ ^[A-Za-z0-9][A-Za-z0-9.-]*$ ]] || bad_input "--hosts: \"$host\" is neither a name nor an IPv4 address"
+        if [ "$i" = 0 ]; then
+            commands+=("$(printf '%q' "$chorus") simulate --nodes ${#list[@]} --host $host --port $base$quoted")
+        else
+            commands+=("$(printf '%q' "$chorus") node --roles client --host $host --port $base --seed-node ${list[0]}:$base")
+        fi
+    done
+
+    if [ "$over_ssh" = no ]; then
+        say "Build Chorus on every machine (./run-cluster.sh --nodes 1 does), open port $base between them,"
+        say "copy a --data folder to the same path on each, and start, in any order:"
+        for i in "${!list[@]}"; do
+            say ""
+            say "on ${list[i]}:"
+            say "  ${commands[i]}"
+        done
+        exit 0
+    fi
+
+    logs="$(mktemp -d "${TMPDIR:-/tmp}/chorus-cluster.XXXXXX")"
+    trap on_exit EXIT
+    trap 'on_signal 130' INT
+    trap 'on_signal 143' TERM HUP
+    # -tt: the far end hears of it when this end goes.
+    for ((i = 1; i < ${#list[@]}; i++)); do
+        ssh -tt -o BatchMode=yes "${list[i]}" "${commands[i]}" </dev/null >"$logs/${list[i]}.log" 2>&1 &
+        carriers+=($!)
+    done
+    ssh -tt -o BatchMode=yes "${list[0]}" "${commands[0]}" </dev/null &
+    simulation=$!
+    follow
+}
+
+# --- A cluster on this machine -----------------------------------------------------------------
+
+# Waits for the simulation; tells of nodes that end before it.
+follow() {
+    local i status lost=0
+    while running "$simulation"; do
+        for i in "${!carriers[@]}"; do
+            running "${carriers[i]}" && continue
+            status=0
+            wait "${carriers[i]}" || status=$?
+            unset "carriers[i]"
+            lost=$((lost + 1))
+            say "run-cluster: a client node ended (exit code $status); the others take its clients over" >&2
+            tail -n 5 "$logs"/*.log >&2 || true
+            [ "${#carriers[@]}" -gt 0 ] || fail "no client node is left; go on with --resume"
+        done
+        sleep 0.2
+    done
+    status=0
+    wait "$simulation" || status=$?
+    exit "$status"
+}
+
+run_here() {
+    if [ "$nodes" = 1 ]; then
+        exec "$chorus" simulate ${port:+--port "$port"} ${run[@]+"${run[@]}"}
+    fi
+
+    port="${port:-$(free_port)}"
+    [ "$nodes" != 2 ] || say "note: of 2 processes one carries all clients; if it dies, the run stops until it is resumed"
+    logs="$(mktemp -d "${TMPDIR:-/tmp}/chorus-cluster.XXXXXX")"
+    trap on_exit EXIT
+    trap 'on_signal 130' INT
+    trap 'on_signal 143' TERM HUP
+    # Background jobs share this terminal's output; Ctrl-C reaches this script, which stops them.
+    "$chorus" simulate --nodes "$nodes" --port "$port" ${run[@]+"${run[@]}"} </dev/null &
+    simulation=$!
+    local i
+    for ((i = 2; i <= nodes; i++)); do
+        "$chorus" node --roles client --seed-node "127.0.0.1:$port" </dev/null >"$logs/node-$i.log" 2>&1 &
+        carriers+=($!)
+    done
+    follow
+}
+
+if [ -n "$hosts" ] && [ "$over_ssh" = no ]; then
+    run_hosts
+fi
+require_sdk
+[ "$build" = no ] || build_chorus
+[ -x "$chorus" ] || fail "$chorus is not there: run without --no-build"
+if [ -n "$hosts" ]; then run_hosts; else run_here; fi
