@@ -1,9 +1,11 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using Akka.Actor;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Gpu.Runtime;
+using Chorus.Simulation.Privacy;
 using static Chorus.Actors.Evaluation.EvaluationProtocol;
 
 namespace Chorus.Actors.Evaluation;
@@ -33,15 +35,30 @@ public sealed class EvaluatorActor(DeviceThread device, DownstreamFactory factor
         List<ArmMeasured> arms =
         [
             experiment.Floor(corpus.Initial, heldOut, (d, t, s) => progress("downstream: floor", d, t, s), ct),
-            experiment.From("popri", synthetic, heldOut, (d, t, s) => progress("downstream: popri", d, t, s), ct),
+            experiment.From("popri", Draw(synthetic, settings), heldOut, (d, t, s) => progress("downstream: popri", d, t, s), ct),
         ];
         if (settings.Evaluation.Ceiling)
         {
             var clients = settings.Clients.Limit == 0 ? corpus.Clients.Count : Math.Min(settings.Clients.Limit, corpus.Clients.Count);
             var all = Enumerable.Range(0, clients).SelectMany(c => corpus.Clients.ReadTexts(c)).ToArray();
-            arms.Add(experiment.From("ceiling", all, heldOut, (d, t, s) => progress("downstream: ceiling", d, t, s), ct));
+            arms.Add(experiment.From("ceiling", Draw(all, settings), heldOut, (d, t, s) => progress("downstream: ceiling", d, t, s), ct));
         }
 
         return new DownstreamDone(request.Run, [.. arms], watch.Elapsed.TotalSeconds);
+    }
+
+    /// <summary>As many texts as an arm may train on, each as likely as any other, in their order.</summary>
+    private static string[] Draw(string[] texts, RunSettings settings)
+    {
+        var count = settings.Evaluation.Texts;
+        if (count == 0 || texts.Length <= count)
+            return texts;
+        var keys = new byte[texts.Length * sizeof(ulong)];
+        new SeededRandomSource(settings.Seed, "evaluation/texts").Fill(keys);
+        return [.. Enumerable.Range(0, texts.Length)
+            .OrderBy(i => BinaryPrimitives.ReadUInt64LittleEndian(keys.AsSpan(i * sizeof(ulong))))
+            .Take(count)
+            .Order()
+            .Select(i => texts[i])];
     }
 }

@@ -114,7 +114,7 @@ public sealed record PolicyRunSettings
 
 /// <summary>The downstream model that shows what the synthetic data is worth.</summary>
 public sealed record EvaluationSettings(
-    bool Downstream, bool Ceiling, ModelShape Model, int BatchSize, double LearningRate, double FurtherLearningRate, int Epochs, int Patience,
+    bool Downstream, bool Ceiling, ModelShape Model, int BatchSize, double LearningRate, double FurtherLearningRate, int Texts, int Epochs, int Patience,
     double ValidationShare)
 {
     internal static EvaluationSettings From(SettingsReader read) => new(
@@ -124,6 +124,7 @@ public sealed record EvaluationSettings(
         read.Int("evaluation.batch-size", 1, 65_536),
         read.Above("evaluation.learning-rate", 0, 1),
         read.Above("evaluation.further-learning-rate", 0, 1),
+        read.Int("evaluation.texts", 0),
         read.Int("evaluation.epochs", 1, 1000),
         read.Int("evaluation.patience", 1, 1000),
         read.Above("evaluation.validation-share", 0, 0.5));
