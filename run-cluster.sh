@@ -142,7 +142,11 @@ on_exit() {
     trap - EXIT
     trap '' INT TERM HUP
     stop_all || true
-    [ -z "$logs" ] || if [ "$status" = 0 ]; then rm -rf "$logs"; else say "what the nodes said: $logs" >&2; fi
+    # Kept where something went wrong, and not where somebody ended it.
+    case "$status" in
+        0 | 130 | 143) [ -z "$logs" ] || rm -rf "$logs" ;;
+        *) [ -z "$logs" ] || say "what the nodes said: $logs" >&2 ;;
+    esac
     exit "$status"
 }
 

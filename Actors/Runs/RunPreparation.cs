@@ -17,9 +17,10 @@ public static class RunPreparation
     /// <param name="settings">The resolved settings.</param>
     /// <param name="folder">Where the run is to be; made here, must not hold another run.</param>
     /// <param name="clientsWritten">Told how many clients are synthesised.</param>
+    /// <param name="check">Looks at the run before its folder is made, and throws where it must not be.</param>
     /// <exception cref="SettingsException">The folder holds another run, or a setting does not fit the data.</exception>
-    /// <exception cref="BudgetRefusedException">The rounds would together cost more than the budget.</exception>
-    public static RunContext New(RunSettings settings, string folder, IProgress<int>? clientsWritten, CancellationToken ct)
+    public static RunContext New(
+        RunSettings settings, string folder, IProgress<int>? clientsWritten, CancellationToken ct, Action<RunContext>? check = null)
     {
         var run = new RunFolder(folder);
         if (File.Exists(run.Settings))
@@ -33,7 +34,7 @@ public static class RunPreparation
         var context = Open(settings, run);
         try
         {
-            CheckBudget(context);
+            check?.Invoke(context);
             RunFolder.WriteText(run.Settings, settings.Hocon);
             return context;
         }
@@ -65,8 +66,9 @@ public static class RunPreparation
         return Open(settings, run);
     }
 
-    /// <summary>The ledger refuses such a plan too; said here, it leaves no folder of a run that cannot be.</summary>
-    private static void CheckBudget(RunContext context)
+    /// <summary>The ledger refuses such a plan too; said before the run's folder is made, it leaves nothing of a run that cannot be.</summary>
+    /// <exception cref="BudgetRefusedException">The rounds would together cost more than the budget.</exception>
+    public static void CheckBudget(RunContext context)
     {
         var (rounds, budget) = (context.Settings.Rounds, context.Settings.Privacy.Epsilon);
         var cost = GaussianAccountant.Epsilon(context.NoiseMultiplier, rounds, context.Delta);

@@ -79,7 +79,9 @@ internal static class SimulateCommand
 
         var settings = RunSettings.From([HoconFiles.Run(parsed.GetValue(Run)!), .. given is { } overrides ? [overrides] : Array.Empty<(string, Config)>()]);
         RequireDevice(settings);
-        return RunPreparation.New(settings, folder ?? RunFolders.Fresh(settings.Name), progress.Counter("synthesize the corpus", settings.Data.Synthesis?.Clients ?? 0), ct);
+        return RunPreparation.New(
+            settings, folder ?? RunFolders.Fresh(settings.Name), progress.Counter("synthesize the corpus", settings.Data.Synthesis?.Clients ?? 0), ct,
+            RunPreparation.CheckBudget);
     }
 
     /// <summary>A device that is not there is known before the run's folder is made.</summary>
