@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Chorus.Actors.Evaluation;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Federation;
+using Chorus.Simulation.Privacy;
 using Chorus.Simulation.Report;
 
 namespace Chorus.Actors.Runs;
@@ -87,7 +88,7 @@ public static class RunReport
             Pairs = policy.Pairs,
             PairsKeptRight = release.PairsKeptRight,
             Dpo = new DpoResult(policy.Steps, policy.FirstLoss, policy.LastLoss, policy.RewardAccuracy),
-            EpsilonSoFar = release.Spend.Epsilon,
+            EpsilonSoFar = GaussianAccountant.Epsilon(context.NoiseMultiplier, round.Round, context.Delta),
             Seconds = new RoundSeconds(candidates.GenerateSeconds, release.FeedbackSeconds, policy.LearnSeconds, evaluated.EvaluateSeconds),
         };
     }
