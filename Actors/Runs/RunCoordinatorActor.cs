@@ -249,7 +249,8 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         Task.Run(() =>
         {
             var watch = Stopwatch.StartNew();
-            var texts = RunFolder.ReadJson<string[]>(context.Folder.Synthetic);
+            // As many as a round has candidates: the distance falls with the number of texts, and is to be compared with theirs.
+            var texts = RunFolder.ReadJson<string[]>(context.Folder.Synthetic).Take(context.Settings.Popri.Prompts * context.Settings.Popri.Samples).ToArray();
             var (fid, distance) = Distances(EmbeddingMatrix.Encode(context.FitEncoder(), texts), context);
             return new SyntheticWritten(context.Run, made.Sha256, made.Count, fid, distance, made.Seconds + watch.Elapsed.TotalSeconds);
         }).PipeTo(Self, failure: e => new StepFailed(context.Run, "evaluate", e.Message, BadInput: false));
