@@ -13,7 +13,7 @@ namespace Chorus.Gpu.Generation;
 /// </remarks>
 /// <param name="model">Sampled with its adapter when that is enabled; not changed.</param>
 /// <param name="endToken">Ends a text.</param>
-public sealed class TextGenerator(LlamaModel model, int endToken)
+public sealed class TextGenerator(CausalModel model, int endToken)
 {
     /// <summary>Result i is sample i % samplesPerPrompt of prompt i / samplesPerPrompt.</summary>
     /// <param name="prompts">Token ids; each has at least one.</param>
@@ -42,7 +42,8 @@ public sealed class TextGenerator(LlamaModel model, int endToken)
 
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
-        using var decoder = new LlamaDecoder(model);
+        using var plan = model.ToDecoder();
+        var decoder = new Decoder(plan);
         int tokens = 0;
         foreach (var batch in rows.Chunk(rowsPerBatch))
             Sample(decoder, prompts, batch, s, seed, () => tokensDone?.Report(tokens), ref tokens, ct);
@@ -60,32 +61,32 @@ public sealed class TextGenerator(LlamaModel model, int endToken)
             int length = prompts[p].Length;
             if (length == 0)
                 throw new ArgumentException($"prompt {p} must have at least one token, got none", nameof(prompts));
-            if (length + s.MaxNewTokens > model.Config.MaxLength)
+            if (length + s.MaxNewTokens > model.Shape.MaxLength)
             {
                 throw new ArgumentException(
-                    $"prompt {p} must have at most MaxLength - MaxNewTokens = {model.Config.MaxLength - s.MaxNewTokens} tokens, got {length}", nameof(prompts));
+                    $"prompt {p} must have at most MaxLength - MaxNewTokens = {model.Shape.MaxLength - s.MaxNewTokens} tokens, got {length}", nameof(prompts));
             }
-            if (prompts[p].Any(id => (uint)id >= (uint)model.Config.VocabularySize))
-                throw new ArgumentException($"prompt {p} must have tokens in [0, {model.Config.VocabularySize}), got {string.Join(" ", prompts[p])}", nameof(prompts));
+            if (prompts[p].Any(id => (uint)id >= (uint)model.Shape.VocabularySize))
+                throw new ArgumentException($"prompt {p} must have tokens in [0, {model.Shape.VocabularySize}), got {string.Join(" ", prompts[p])}", nameof(prompts));
         }
-        if ((uint)endToken >= (uint)model.Config.VocabularySize)
-            throw new ArgumentException($"endToken must be in [0, {model.Config.VocabularySize}), got {endToken}", nameof(prompts));
+        if ((uint)endToken >= (uint)model.Shape.VocabularySize)
+            throw new ArgumentException($"endToken must be in [0, {model.Shape.VocabularySize}), got {endToken}", nameof(prompts));
     }
 
     private void Sample(
-        LlamaDecoder decoder, IReadOnlyList<int[]> prompts, Row[] batch, SamplingSettings s, ulong seed, Action report, ref int tokens, CancellationToken ct)
+        Decoder decoder, IReadOnlyList<int[]> prompts, Row[] batch, SamplingSettings s, ulong seed, Action report, ref int tokens, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
         using var scope = NewDisposeScope();
         var distinct = batch.Select(r => r.Prompt).Distinct().ToArray(); // in the batch's order
         var promptOfRow = batch.Select(r => Array.IndexOf(distinct, r.Prompt)).ToArray();
         var lengths = distinct.Select(p => prompts[p].Length).ToArray();
-        var probabilities = new Probabilities(model.Config.VocabularySize);
+        var probabilities = new Probabilities(model.Shape.VocabularySize);
 
         var cache = new List<(Tensor Key, Tensor Value)>();
         var (ids, last) = PadPrompts(distinct.Select(p => prompts[p]).ToArray(), decoder.Device);
         probabilities.Take(decoder.Prefill(ids, last, cache), s.Temperature);
-        using var state = new DecodingState(decoder.Config, cache, lengths, promptOfRow, s.MaxNewTokens);
+        using var state = new DecodingState(decoder.Shape, cache, lengths, promptOfRow, s.MaxNewTokens);
         var live = batch;
         Draw(live, promptOfRow, probabilities, s, seed, 0);
         tokens += live.Length;
@@ -107,7 +108,7 @@ public sealed class TextGenerator(LlamaModel model, int endToken)
             using var stepScope = NewDisposeScope();
             var next = tensor(live.Select(r => (long)r.Tokens[^1]).ToArray()).to(decoder.Device);
             var positions = tensor(live.Select(r => (long)(prompts[r.Prompt].Length + step - 1)).ToArray()).to(decoder.Device);
-            probabilities.Take(decoder.Step(next, positions, state), s.Temperature);
+            probabilities.Take(decoder.Step(next, positions, model.Shape.MaxLength, state), s.Temperature);
             Draw(live, null, probabilities, s, seed, step);
             tokens += live.Length - live.Count(r => r.Ended && r.Tokens.Count <= step);
             report();

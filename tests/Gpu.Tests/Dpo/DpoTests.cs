@@ -33,7 +33,7 @@ public sealed class DpoTests
     {
         string folder = SharedFolder.Find("reference/checkpoints/llama")!, lora = Path.Combine(folder, "lora");
         using var scope = NewDisposeScope();
-        using var model = LlamaCheckpoint.Load(folder, CPU);
+        using var model = CausalCheckpoint.Load(folder, CPU);
         using var adapter = LoraAdapter.Attach(model, LoraAdapter.ReadSettings(lora), 1);
         adapter.Load(lora);
         var expected = SafeTensors.Read(Path.Combine(lora, "dpo_expected.safetensors"), CPU);

@@ -26,7 +26,7 @@ public sealed class LoraAdapterTests
         string folder = SharedFolder.Find("reference/checkpoints/llama")!, lora = Path.Combine(folder, "lora");
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var model = LlamaCheckpoint.Load(folder, CPU);
+        using var model = CausalCheckpoint.Load(folder, CPU);
         using var adapter = LoraAdapter.Attach(model, LoraAdapter.ReadSettings(lora), 1);
         adapter.Load(lora);
         var expected = SafeTensors.Read(Path.Combine(lora, "expected.safetensors"), CPU);
@@ -122,7 +122,11 @@ public sealed class LoraAdapterTests
     public void Given_wrong_settings_When_made_Then_the_message_names_them()
     {
         Assert.Contains("Rank must be at least 1, got 0", Assert.Throws<ArgumentOutOfRangeException>(() => new LoraSettings { Rank = 0 }).Message);
-        Assert.Contains("got lm_head", Assert.Throws<ArgumentException>(() => new LoraSettings { TargetModules = ["lm_head"] }).Message);
+        Assert.Contains("no empty one", Assert.Throws<ArgumentException>(() => new LoraSettings { TargetModules = [""] }).Message);
+        Assert.Contains("regular expression, got (", Assert.Throws<ArgumentException>(() => new LoraSettings { TargetPattern = "(" }).Message);
+        using var model = new LlamaModel(Tiny, 1, CPU);
+        var e = Assert.Throws<ArgumentException>(() => LoraAdapter.Attach(model, new LoraSettings { TargetModules = ["c_attn"] }, 1));
+        Assert.Contains("(c_attn) name no layer of this llama model, which has q_proj", e.Message);
     }
 
     internal static void Disturb(LoraAdapter adapter)
