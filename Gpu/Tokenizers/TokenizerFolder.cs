@@ -76,8 +76,11 @@ internal static class TokenizerFolder
             throw new InvalidDataException($"a {kind} without {Json} is not supported; known is BertTokenizer. Save the tokenizer once with transformers, which writes {Json}");
         names = names with
         {
-            Unknown = names.Unknown ?? "[UNK]", Separator = names.Separator ?? "[SEP]", Padding = names.Padding ?? "[PAD]",
-            Classifier = names.Classifier ?? "[CLS]", Mask = names.Mask ?? "[MASK]",
+            Unknown = names.Unknown ?? "[UNK]",
+            Separator = names.Separator ?? "[SEP]",
+            Padding = names.Padding ?? "[PAD]",
+            Classifier = names.Classifier ?? "[CLS]",
+            Mask = names.Mask ?? "[MASK]",
         };
         var vocabulary = new Vocabulary(File.ReadLines(Path.Combine(directory, WordPieceVocabulary)).Select((token, id) => KeyValuePair.Create(token, id)), WordPieceVocabulary);
         var lower = settings.Flag("do_lower_case", true);
