@@ -24,6 +24,9 @@ internal static class Examples
         ["describe"] = ["chorus data describe my-data"],
         ["account"] = ["chorus account epsilon --noise 19.3 --rounds 20 --delta 3e-6", "chorus account noise --epsilon 1 --rounds 20 --delta 3e-6"],
         ["epsilon"] = ["chorus account epsilon --noise 19.3 --rounds 20 --delta 3e-6", "chorus account epsilon --noise 19.3 --rounds 20 --delta 3e-6 --json"],
+        ["model"] = ["chorus model tokenize --checkpoint Llama-3-8B --text-file texts.txt --json", "chorus model embed --checkpoint all-MiniLM-L6-v2 --text-file texts.txt --output out.safetensors"],
+        ["tokenize"] = ["chorus model tokenize --checkpoint Llama-3-8B --text-file texts.txt --json"],
+        ["embed"] = ["chorus model embed --checkpoint all-MiniLM-L6-v2 --text-file texts.json --output out.safetensors --device cuda"],
         ["noise"] = ["chorus account noise --epsilon 1 --rounds 20 --delta 3e-6"],
     };
 

@@ -1,3 +1,4 @@
+using Chorus.Actors.Embedding;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Data;
 using Chorus.Simulation.Embedding;
@@ -23,8 +24,15 @@ public sealed record RunContext(
     /// <summary>The public, expected size of a round's cohort: what sums are divided by.</summary>
     public double ExpectedCohort => Settings.Clients.Cohort.ExpectedSize(Clients);
 
-    /// <summary>Fits the run's encoder: the same bits wherever it is fitted.</summary>
-    public ISentenceEncoder FitEncoder() => HashedNgramEncoder.Fit(Corpus.Initial, Settings.EncoderDimension);
+    private readonly Lazy<ISentenceEncoder> _encoder = new(() => RunEncoder.Open(Settings.Encoder, Corpus.Initial));
 
-    public void Dispose() => Corpus.Dispose();
+    /// <summary>The run's encoder, made when it is first asked for.</summary>
+    public ISentenceEncoder Encoder => _encoder.Value;
+
+    public void Dispose()
+    {
+        if (_encoder is { IsValueCreated: true, Value: IDisposable encoder })
+            encoder.Dispose();
+        Corpus.Dispose();
+    }
 }

@@ -251,14 +251,14 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             var watch = Stopwatch.StartNew();
             // As many as a round has candidates: the distance falls with the number of texts, and is to be compared with theirs.
             var texts = RunFolder.ReadJson<string[]>(context.Folder.Synthetic).Take(context.Settings.Popri.Prompts * context.Settings.Popri.Samples).ToArray();
-            var (fid, distance) = Distances(EmbeddingMatrix.Encode(context.FitEncoder(), texts), context);
+            var (fid, distance) = Distances(EmbeddingMatrix.Encode(context.Encoder, texts), context);
             return new SyntheticWritten(context.Run, made.Sha256, made.Count, fid, distance, made.Seconds + watch.Elapsed.TotalSeconds);
         }).PipeTo(Self, failure: e => new StepFailed(context.Run, "evaluate", e.Message, BadInput: false));
     }
 
     private static (double Fid, double MeanDistance) Distances(EmbeddingMatrix texts, RunContext context)
     {
-        var heldOut = EmbeddingMatrix.Encode(context.FitEncoder(), context.Corpus.Eval);
+        var heldOut = EmbeddingMatrix.Encode(context.Encoder, context.Corpus.Eval);
         return (FrechetDistance.Between(texts, heldOut), MeanDistance.Squared(texts, heldOut));
     }
 
@@ -280,7 +280,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         var settings = _context.Settings;
         Sender.Tell(new RunDescription(
             _context.Run, settings.Data.Directory, settings.Data.Synthesis, _context.Corpus.Sha256, _context.Clients,
-            settings.Clients.BlockSize, settings.EncoderDimension));
+            settings.Clients.BlockSize, settings.Encoder.Dimension!.Value, settings.Encoder.Checkpoint, settings.Encoder.Device, settings.Encoder.Sha256));
     }
 
     private void Publish(string stage, long done, long total, string detail) =>

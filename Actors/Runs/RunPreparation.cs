@@ -1,5 +1,6 @@
 using System.Globalization;
 using Akka.Configuration;
+using Chorus.Actors.Embedding;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Federation;
@@ -29,6 +30,7 @@ public static class RunPreparation
             throw new SettingsException($"{run.Path} is not empty and holds no run: choose another --out");
         if (File.Exists(run.Path))
             throw new SettingsException($"{run.Path} is a file: choose another --out");
+        settings = RunEncoder.Resolve(settings);
         if (settings.Data.Synthesis is { } synthesis)
             RunData.Synthesise(synthesis, clientsWritten, ct);
         var context = Open(settings, run);
@@ -94,7 +96,10 @@ public static class RunPreparation
             var noise = settings.Privacy.NoiseMultiplier ?? GaussianAccountant.NoiseMultiplier(settings.Privacy.Epsilon, settings.Rounds, delta);
             var sha256 = RunData.Sha256(settings.Hocon);
             var run = string.Create(CultureInfo.InvariantCulture, $"{settings.Name}-{RunData.Sha256(sha256 + corpus.Sha256)[..12]}");
-            return new RunContext(run, settings, sha256, folder, corpus, clients, noise, delta);
+            var context = new RunContext(run, settings, sha256, folder, corpus, clients, noise, delta);
+            if (settings.Encoder.Checkpoint.Length > 0)
+                _ = context.Encoder; // a checkpoint that is gone or changed is told now, not in the middle of a round
+            return context;
         }
         catch
         {
