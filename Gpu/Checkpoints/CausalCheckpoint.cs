@@ -27,12 +27,16 @@ public sealed record CheckpointLoading
 }
 
 /// <summary>What a folder holds, read from config.json and the weights' headers alone.</summary>
-/// <param name="Shape">Of the model.</param>
+/// <param name="Family">model_type of config.json.</param>
+/// <param name="Shape">Of the model; null where the family is no causal language model that is known here.</param>
 /// <param name="Type">That of most weights in the files.</param>
+/// <param name="Tensors">Names, types and shapes, in the order of names.</param>
 /// <param name="WeightBytes">Of all tensors.</param>
-/// <param name="Tensors">How many.</param>
+/// <param name="Parameters">Numbers in all tensors.</param>
 /// <param name="EndTokens">Ids that end a text (eos_token_id of generation_config.json and config.json); may be empty.</param>
-public sealed record CheckpointInfo(CausalShape Shape, ScalarType Type, long WeightBytes, int Tensors, IReadOnlyList<int> EndTokens);
+public sealed record CheckpointInfo(
+    string Family, CausalShape? Shape, ScalarType Type, IReadOnlyList<(string Name, string Type, IReadOnlyList<long> Shape)> Tensors,
+    long WeightBytes, long Parameters, IReadOnlyList<int> EndTokens);
 
 /// <summary>Causal language models as Hugging Face keeps them: config.json and model.safetensors, whole or in shards.</summary>
 public static class CausalCheckpoint
@@ -101,9 +105,12 @@ public static class CausalCheckpoint
     /// <inheritdoc cref="Load(string, torch.Device, CheckpointLoading)" path="/exception"/>
     public static CheckpointInfo Describe(string directory)
     {
-        var shape = Shape(ReadConfig(directory));
+        var family = ConfigJson.Family(ConfigPath(directory));
         using var files = WeightFiles.Open(directory);
-        return new CheckpointInfo(shape, StoredType(files), files.Entries.Sum(e => e.Bytes), files.Entries.Count(), EndTokens(directory));
+        return new CheckpointInfo(
+            family, family is "llama" or "gpt2" ? Shape(ReadConfig(directory)) : null, StoredType(files),
+            [.. files.Entries.OrderBy(e => e.Name, StringComparer.Ordinal).Select(e => (e.Name, e.Type.Name, (IReadOnlyList<long>)e.Shape))],
+            files.Entries.Sum(e => e.Bytes), files.Entries.Sum(e => e.Bytes / e.Type.Bytes), EndTokens(directory));
     }
 
     /// <summary>The shape of the model that config.json describes.</summary>
@@ -137,15 +144,19 @@ public static class CausalCheckpoint
     // A LlamaConfig or a Gpt2Config.
     private static object ReadConfig(string directory)
     {
-        var path = Path.Combine(directory, ConfigFile);
-        if (!File.Exists(path))
-            throw new FileNotFoundException($"{directory} holds no {ConfigFile}; expected a checkpoint in Hugging Face layout", path);
+        var path = ConfigPath(directory);
         return ConfigJson.Family(path) switch
         {
             "llama" => LlamaConfigJson.Read(path),
             "gpt2" => Gpt2ConfigJson.Read(path),
             var other => throw new InvalidDataException($"{path}: model_type must be llama or gpt2, found {other}"),
         };
+    }
+
+    private static string ConfigPath(string directory)
+    {
+        var path = Path.Combine(directory, ConfigFile);
+        return File.Exists(path) ? path : throw new FileNotFoundException($"{directory} holds no {ConfigFile}; expected a checkpoint in Hugging Face layout", path);
     }
 
     private static Func<string, string?> Renaming(object config)

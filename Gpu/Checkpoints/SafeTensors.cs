@@ -103,6 +103,15 @@ public static class SafeTensors
         return SafeTensorsHeader.Read(file, path).Metadata;
     }
 
+    /// <summary>How many tensors a file holds, and how many numbers in all; from its header alone.</summary>
+    /// <exception cref="InvalidDataException">No safetensors file, or a damaged one.</exception>
+    public static (int Tensors, long Numbers) Count(string path)
+    {
+        using var file = File.OpenHandle(path);
+        var entries = SafeTensorsHeader.Read(file, path).Entries;
+        return (entries.Count, entries.Sum(e => e.Bytes / e.Type.Bytes));
+    }
+
     private static void WriteValues(Stream stream, Tensor tensor, SafeTensorType type)
     {
         using var noGrad = no_grad();

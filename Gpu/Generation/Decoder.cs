@@ -88,7 +88,7 @@ internal sealed class Decoder(DecoderPlan plan)
         promptSum = state.ToRows(promptSum);
         promptMixed = state.ToRows(promptMixed);
 
-        var own = query.view(rows, _shape.KeyValueHeads, group, _shape.HeadSize);
+        var own = query.reshape(rows, _shape.KeyValueHeads, group, _shape.HeadSize);
         var (newMax, newSum, newMixed) = Partial(own, newKey, newValue, null);
         newMax = newMax.view(rows, _shape.Heads, 1);
         newSum = newSum.view(rows, _shape.Heads, 1);
@@ -98,7 +98,7 @@ internal sealed class Decoder(DecoderPlan plan)
         var promptWeight = promptMax.sub_(max).exp_();
         var newWeight = newMax.sub_(max).exp_();
         var sum = promptSum.mul_(promptWeight).add_(newSum.mul_(newWeight));
-        return promptMixed.mul_(promptWeight).add_(newMixed.mul_(newWeight)).div_(sum).view(rows, _shape.Heads * _shape.HeadSize);
+        return promptMixed.mul_(promptWeight).add_(newMixed.mul_(newWeight)).div_(sum).reshape(rows, _shape.Heads * _shape.HeadSize);
     }
 
     // query [B, KVH, M, HS], key and value [B, KVH, T, HS] to max and sum [B, KVH, M, 1] and unnormalised values [B, KVH, M, HS].

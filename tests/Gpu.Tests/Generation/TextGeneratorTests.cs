@@ -73,6 +73,20 @@ public sealed class TextGeneratorTests
     }
 
     [Theory]
+    [InlineData("llama", false)]
+    [InlineData("llama", true)]
+    [InlineData("gpt2", false)]
+    [InlineData("gpt2", true)]
+    public void Given_a_prompt_alone_When_sampled_Then_as_beside_others(string family, bool onDevice)
+    {
+        using var model = Disturbed(family);
+        var settings = new SamplingSettings { MaxNewTokens = 20 };
+        var prompts = Prompts(4);
+        var together = Tokens(Generator(model, onDevice).Generate(prompts, 3, settings, 1, 64, null, default));
+        Assert.Equal(together[..3], Tokens(Generator(model, onDevice).Generate(prompts[..1], 3, settings, 1, 64, null, default)));
+    }
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void Given_several_batches_When_sampled_Then_no_tensor_is_left_and_progress_adds_up(bool onDevice)
