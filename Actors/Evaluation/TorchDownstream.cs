@@ -7,18 +7,23 @@ using Chorus.Gpu.Training;
 
 namespace Chorus.Actors.Evaluation;
 
-/// <summary>The downstream experiment with a small Llama-architecture model of Chorus.Gpu.</summary>
+/// <summary>The downstream experiment with a small Llama-architecture model of Chorus.Gpu, or a checkpoint.</summary>
 public sealed class TorchDownstream : IDownstreamExperiment
 {
     private readonly DownstreamExperiment _experiment;
-    private readonly ByteLevelBpeTokenizer _tokenizer;
+    private readonly ITokenizer _tokenizer;
+    private readonly int _end;
     private readonly int _length;
-    private LlamaModel? _floor;
+    private CausalModel? _floor;
 
     private TorchDownstream(RunSettings settings, IReadOnlyList<string> publicTexts, CancellationToken ct)
     {
         var evaluation = settings.Evaluation;
-        _tokenizer = ByteLevelBpeTokenizer.Train(publicTexts, settings.Policy.Vocabulary, ct);
+        var checkpoint = evaluation.Checkpoint;
+        _tokenizer = checkpoint.Given
+            ? RunCheckpoints.Opened("downstream", () => PretrainedTokenizer.Load(checkpoint.Directory))
+            : ByteLevelBpeTokenizer.Train(publicTexts, settings.Policy.Vocabulary, ct);
+        _end = checkpoint.Given ? RunCheckpoints.EndToken("downstream", checkpoint, _tokenizer) : _tokenizer.EndOfText!.Value;
         _length = settings.Policy.TextTokens;
         var training = new LanguageModelTrainingSettings
         {
@@ -26,19 +31,21 @@ public sealed class TorchDownstream : IDownstreamExperiment
             SequenceLength = _length,
             LearningRate = evaluation.LearningRate,
         };
-        _experiment = new DownstreamExperiment(
-            new DownstreamSettings
-            {
-                Model = evaluation.Model.ToLlama(_tokenizer.VocabularySize, _length + 1),
-                Training = training,
-                FurtherLearningRate = evaluation.FurtherLearningRate,
-                MaxEpochs = evaluation.Epochs,
-                Patience = evaluation.Patience,
-                ValidationShare = evaluation.ValidationShare,
-                EvaluationLength = _length,
-                Seed = Seeds.Derive(settings.Seed, "downstream", 0),
-            },
-            TorchDevices.Parse(settings.Policy.Device));
+        var arms = new DownstreamSettings
+        {
+            Model = checkpoint.Given ? null : evaluation.Model.ToLlama(_tokenizer.VocabularySize, _length + 1),
+            Training = training,
+            FurtherLearningRate = evaluation.FurtherLearningRate,
+            MaxEpochs = evaluation.Epochs,
+            Patience = evaluation.Patience,
+            ValidationShare = evaluation.ValidationShare,
+            EvaluationLength = _length,
+            Seed = Seeds.Derive(settings.Seed, "downstream", 0),
+        };
+        var device = TorchDevices.Parse(settings.Policy.Device);
+        _experiment = checkpoint.Given
+            ? RunCheckpoints.Opened("downstream", () => new DownstreamExperiment(arms, device, checkpoint.Directory, RunCheckpoints.Loading(checkpoint)))
+            : new DownstreamExperiment(arms, device);
     }
 
     public static IDownstreamExperiment Create(RunSettings settings, IReadOnlyList<string> publicTexts, CancellationToken ct) =>
@@ -69,7 +76,7 @@ public sealed class TorchDownstream : IDownstreamExperiment
 
     /// <summary>Each text with its end token, cut to the length that is trained on and measured.</summary>
     private int[][] Tokens(IReadOnlyList<string> texts) =>
-        [.. texts.Select(t => (int[])[.. _tokenizer.Encode(t).Take(_length - 1), _tokenizer.EndOfText])];
+        [.. texts.Select(t => (int[])[.. _tokenizer.EncodePlain(t).Take(_length - 1), _end])];
 
     private sealed class ProgressOf(Action<long, long, string> progress) : IProgress<DownstreamProgress>
     {

@@ -19,10 +19,15 @@ public sealed class TorchPolicy : IPolicy
 
     private TorchPolicy(PolicyModel model) => _model = model;
 
-    /// <summary>Loads the base model from the user's cache, or pretrains it on the public texts.</summary>
-    public static IPolicy Create(RunSettings settings, IReadOnlyList<string> publicTexts, Action<string, long, long, string> progress, CancellationToken ct) =>
-        new TorchPolicy(PolicyModel.LoadOrPretrain(
-            SettingsOf(settings), publicTexts, TorchDevices.Parse(settings.Policy.Device), cacheFolder: null, new Relay(progress), ct));
+    /// <summary>Loads the run's checkpoint; or the base model from the user's cache; or pretrains it on the public texts.</summary>
+    public static IPolicy Create(RunSettings settings, IReadOnlyList<string> publicTexts, Action<string, long, long, string> progress, CancellationToken ct)
+    {
+        var device = TorchDevices.Parse(settings.Policy.Device);
+        var checkpoint = settings.Policy.Checkpoint;
+        return new TorchPolicy(checkpoint.Given
+            ? RunCheckpoints.Opened("policy", () => PolicyModel.Open(SettingsOf(settings), checkpoint.Directory, RunCheckpoints.Loading(checkpoint), device, checkpoint.Sha256))
+            : PolicyModel.LoadOrPretrain(SettingsOf(settings), publicTexts, device, cacheFolder: null, new Relay(progress), ct));
+    }
 
     public void LoadAdapter(string? directory)
     {

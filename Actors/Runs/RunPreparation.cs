@@ -30,7 +30,7 @@ public static class RunPreparation
             throw new SettingsException($"{run.Path} is not empty and holds no run: choose another --out");
         if (File.Exists(run.Path))
             throw new SettingsException($"{run.Path} is a file: choose another --out");
-        settings = RunEncoder.Resolve(settings);
+        settings = RunCheckpoints.Resolve(RunEncoder.Resolve(settings));
         if (settings.Data.Synthesis is { } synthesis)
             RunData.Synthesise(synthesis, clientsWritten, ct);
         var context = Open(settings, run);
@@ -99,6 +99,7 @@ public static class RunPreparation
             var context = new RunContext(run, settings, sha256, folder, corpus, clients, noise, delta);
             if (settings.Encoder.Checkpoint.Length > 0)
                 _ = context.Encoder; // a checkpoint that is gone or changed is told now, not in the middle of a round
+            RunCheckpoints.Check(settings);
             return context;
         }
         catch

@@ -36,6 +36,26 @@ public sealed record ModelShape(int Hidden, int Intermediate, int Layers, int He
     }
 }
 
+/// <summary>A checkpoint that a model of the run starts from.</summary>
+/// <param name="Directory">In Hugging Face layout; empty for none.</param>
+/// <param name="Type">float32, bfloat16, float16 or auto.</param>
+/// <param name="Sha256">What its files must hash to; null is anything, until the run is prepared.</param>
+public sealed record ModelCheckpoint(string Directory, string Type, string? Sha256)
+{
+    /// <summary>Whether there is one.</summary>
+    public bool Given => Directory.Length > 0;
+
+    internal static ModelCheckpoint From(SettingsReader read, string at)
+    {
+        var directory = read.Text($"{at}.checkpoint");
+        var sha256 = read.Text($"{at}.sha256");
+        if (sha256 != "auto" && !(sha256.Length == 64 && sha256.All(char.IsAsciiHexDigitLower)))
+            throw read.Wrong($"{at}.sha256", "auto or 64 hexadecimal digits in lower case");
+        return new ModelCheckpoint(
+            directory.Length == 0 ? "" : Path.GetFullPath(directory), read.OneOf($"{at}.dtype", "float32", "bfloat16", "float16", "auto"), sha256 == "auto" ? null : sha256);
+    }
+}
+
 /// <summary>How the policy is pretrained on the public set.</summary>
 public sealed record PretrainingRunSettings(
     int Steps, int BatchSize, double LearningRate, int WarmUpSteps, double WeightDecay, double MaxGradientNorm);
@@ -52,6 +72,8 @@ public sealed record PolicyRunSettings
     public required int Threads { get; init; }
 
     public required int TextTokens { get; init; }
+
+    public required ModelCheckpoint Checkpoint { get; init; }
 
     public required int Vocabulary { get; init; }
 
@@ -85,6 +107,7 @@ public sealed record PolicyRunSettings
             Device = read.Text("policy.device"),
             Threads = read.Int("policy.threads", 0, 1024),
             TextTokens = textTokens,
+            Checkpoint = ModelCheckpoint.From(read, "policy"),
             Vocabulary = read.Int("policy.model.vocabulary", 300, 1_000_000),
             Model = ModelShape.From(read, "policy.model"),
             Context = context,
@@ -114,12 +137,13 @@ public sealed record PolicyRunSettings
 
 /// <summary>The downstream model that shows what the synthetic data is worth.</summary>
 public sealed record EvaluationSettings(
-    bool Downstream, bool Ceiling, ModelShape Model, int BatchSize, double LearningRate, double FurtherLearningRate, int Texts, int Epochs, int Patience,
+    bool Downstream, bool Ceiling, ModelCheckpoint Checkpoint, ModelShape Model, int BatchSize, double LearningRate, double FurtherLearningRate, int Texts, int Epochs, int Patience,
     double ValidationShare)
 {
     internal static EvaluationSettings From(SettingsReader read) => new(
         read.Flag("evaluation.downstream"),
         read.Flag("evaluation.ceiling"),
+        ModelCheckpoint.From(read, "downstream"),
         ModelShape.From(read, "evaluation.model"),
         read.Int("evaluation.batch-size", 1, 65_536),
         read.Above("evaluation.learning-rate", 0, 1),

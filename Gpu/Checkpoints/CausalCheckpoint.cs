@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Chorus.Gpu.Models;
 using TorchSharp;
@@ -111,6 +114,24 @@ public static class CausalCheckpoint
             family, family is "llama" or "gpt2" ? Shape(ReadConfig(directory)) : null, StoredType(files),
             [.. files.Entries.OrderBy(e => e.Name, StringComparer.Ordinal).Select(e => (e.Name, e.Type.Name, (IReadOnlyList<long>)e.Shape))],
             files.Entries.Sum(e => e.Bytes), files.Entries.Sum(e => e.Bytes / e.Type.Bytes), EndTokens(directory));
+    }
+
+    /// <summary>SHA-256 over the names, lengths and bytes of all files that decide what model and tokenizer compute, lower-case hex.</summary>
+    /// <inheritdoc cref="Load(string, torch.Device, CheckpointLoading)" path="/exception"/>
+    public static string Sha256(string directory)
+    {
+        _ = ConfigPath(directory);
+        string[] names = ["added_tokens.json", ConfigFile, GenerationConfigFile, "merges.txt", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt"];
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[1 << 20];
+        foreach (var path in names.Select(n => Path.Combine(directory, n)).Where(File.Exists).Concat(WeightFiles.Paths(directory)))
+        {
+            using var stream = File.OpenRead(path);
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(path)}\n{stream.Length}\n")));
+            for (int read; (read = stream.Read(buffer)) > 0;)
+                hash.AppendData(buffer, 0, read);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     /// <summary>The shape of the model that config.json describes.</summary>

@@ -28,9 +28,8 @@ internal sealed class WeightFiles : IDisposable
         try
         {
             var index = Index(directory);
-            string[] names = index is null ? [WholeFile] : [.. index.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
-            foreach (var name in names)
-                opened.Add(Path.Combine(directory, name));
+            foreach (var path in Paths(directory))
+                opened.Add(path);
             if (index is not null)
                 opened.Check(index);
             return opened;
@@ -40,6 +39,14 @@ internal sealed class WeightFiles : IDisposable
             opened.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The weights' files.</summary>
+    /// <inheritdoc cref="Open" path="/exception"/>
+    public static IEnumerable<string> Paths(string directory)
+    {
+        string[] names = Index(directory) is { } index ? [.. index.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)] : [WholeFile];
+        return names.Select(name => Path.Combine(directory, name));
     }
 
     /// <summary>Copies the weights into <paramref name="slots"/>; every name and shape is checked before the first copy.</summary>

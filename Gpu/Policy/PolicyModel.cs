@@ -12,14 +12,14 @@ namespace Chorus.Gpu.Policy;
 
 /// <summary>A text that the policy wrote.</summary>
 /// <param name="Text">Decoded, without end token.</param>
-/// <param name="Tokens">As sampled, with the end token when <paramref name="Ended"/>: encoding the text again may give others.</param>
+/// <param name="Tokens">As sampled, with the end token or separator when <paramref name="Ended"/>: encoding the text again may give others.</param>
 /// <param name="Ended">Whether the policy ended it itself.</param>
 public sealed record Candidate(string Text, ImmutableArray<int> Tokens, bool Ended);
 
 /// <summary>The language model of a run: a base model that knows public texts only, and the adapter that the rounds tune.</summary>
 /// <remarks>
-/// A few-shot prompt is public texts with an end token behind each, as the base model met them in pretraining; what it writes
-/// next, up to its own end token, is a new text. Synchronous: all calls come from one device's thread. The reference policy
+/// A few-shot prompt is public texts, each with what ends a text behind it (<see cref="PolicyFormat"/>); what the model writes
+/// next, up to such an end of its own, is a new text. Synchronous: all calls come from one device's thread. The reference policy
 /// of every tuning is the base model.
 /// </remarks>
 public sealed class PolicyModel : IDisposable
@@ -30,20 +30,16 @@ public sealed class PolicyModel : IDisposable
     private readonly CausalModel _model;
     private readonly LoraAdapter _adapter;
 
-    private PolicyModel(PolicySettings settings, string directory, bool fromCache, torch.Device device)
+    private readonly PolicyFormat _format;
+
+    private PolicyModel(PolicySettings settings, CausalModel model, PolicyFormat format, string sha256, bool fromCache)
     {
-        _settings = settings;
-        FromCache = fromCache;
-        Tokenizer = ByteLevelBpeTokenizer.Load(Path.Combine(directory, PolicyPretraining.TokenizerFile));
-        _model = CausalCheckpoint.Load(directory, device);
-        _adapter = LoraAdapter.Attach(_model, settings.Lora, AdapterSeed);
-        using var weights = File.OpenRead(Path.Combine(directory, PolicyPretraining.WeightsFile));
-        Sha256 = Convert.ToHexStringLower(SHA256.HashData(weights));
+        (_settings, _model, _format) = (settings, model, format);
+        (Sha256, FromCache) = (sha256, fromCache);
+        _adapter = LoraAdapter.Attach(model, settings.Lora, AdapterSeed);
     }
 
-    public ByteLevelBpeTokenizer Tokenizer { get; }
-
-    /// <summary>Of the base model's weights file, lower-case hex.</summary>
+    /// <summary>Of the base model's weights file, or of a checkpoint's files; lower-case hex.</summary>
     public string Sha256 { get; }
 
     /// <summary>Whether the base model was found ready, not pretrained now.</summary>
@@ -78,7 +74,43 @@ public sealed class PolicyModel : IDisposable
             fromCache = false;
             PolicyPretraining.Write(s, publicTexts, device, folder, p, ct);
         });
-        return new PolicyModel(s, directory, fromCache, device);
+        using var weights = File.OpenRead(Path.Combine(directory, PolicyPretraining.WeightsFile));
+        var sha256 = Convert.ToHexStringLower(SHA256.HashData(weights));
+        var tokenizer = ByteLevelBpeTokenizer.Load(Path.Combine(directory, PolicyPretraining.TokenizerFile));
+        return new PolicyModel(s, CausalCheckpoint.Load(directory, device), PolicyFormat.OfPretrained(tokenizer), sha256, fromCache);
+    }
+
+    /// <summary>A checkpoint as the base model, with its own tokenizer and a fresh adapter on all its linear layers but the head.</summary>
+    /// <param name="s">Its shape and pretraining play no part.</param>
+    /// <param name="directory">A Llama or GPT-2 model in Hugging Face layout.</param>
+    /// <param name="loading">Type of the weights; the adapter is float32 beside half-precision ones.</param>
+    /// <param name="device">Where the model lives.</param>
+    /// <param name="sha256">Of the checkpoint's files, as <see cref="CausalCheckpoint.Sha256"/> gives it, where the caller knows it already.</param>
+    /// <exception cref="ArgumentException">Prompt and text are longer than the model reaches.</exception>
+    /// <exception cref="FileNotFoundException">A file is missing.</exception>
+    /// <exception cref="InvalidDataException">The checkpoint is not supported, or damaged.</exception>
+    public static PolicyModel Open(PolicySettings s, string directory, CheckpointLoading loading, torch.Device device, string? sha256 = null)
+    {
+        ArgumentNullException.ThrowIfNull(s);
+        var shape = CausalCheckpoint.ReadShape(directory);
+        if (s.PromptTokens + s.Sampling.MaxNewTokens > shape.MaxLength)
+            throw new ArgumentException($"PromptTokens + Sampling.MaxNewTokens must be at most {shape.MaxLength}, the longest sequence of {directory}, got {s.PromptTokens} + {s.Sampling.MaxNewTokens}");
+        var format = PolicyFormat.OfCheckpoint(directory);
+        var settings = s with
+        {
+            Lora = s.Lora with { TargetPattern = LoraSettings.AllLinear },
+            Sampling = s.Sampling with { StopStrings = [PolicyFormat.CheckpointSeparator] },
+        };
+        var model = CausalCheckpoint.Load(directory, device, loading);
+        try
+        {
+            return new PolicyModel(settings, model, format, sha256 ?? CausalCheckpoint.Sha256(directory), fromCache: true);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Writes new texts. Result i is sample i % samplesPerPrompt of prompt i / samplesPerPrompt.</summary>
@@ -93,10 +125,10 @@ public sealed class PolicyModel : IDisposable
         ArgumentNullException.ThrowIfNull(fewShotPrompts);
         var prompts = fewShotPrompts.Select(PromptTokens).ToArray();
         int most = prompts.Length * samplesPerPrompt * _settings.Sampling.MaxNewTokens;
-        var completions = new TextGenerator(_model, Tokenizer.EndOfText).Generate(
+        var completions = new TextGenerator(_model, _format.EndTokens, tokens => _format.Decode(tokens)).Generate(
             prompts, samplesPerPrompt, _settings.Sampling, seed, _settings.GenerationBatch,
             Relay.Of<int>(p, tokens => new PolicyProgress("generate", tokens, most, $"{tokens} tokens")), ct);
-        return [.. completions.Select(c => new Candidate(Tokenizer.Decode(c.Tokens.AsSpan()), c.Tokens, c.Ended))];
+        return [.. completions.Select(c => new Candidate(c.Cut(_format.Decode(c.Tokens.AsSpan())), c.Tokens, c.Ended || c.StoppedBy is not null))];
     }
 
     /// <summary>Tunes the adapter to preference pairs, from where it stands.</summary>
@@ -125,7 +157,7 @@ public sealed class PolicyModel : IDisposable
             .Select(pair => new TokenPair(PromptTokens(fewShotPrompts[pair.Prompt]), pair.Chosen, pair.Rejected))
             .ToArray();
         int total = (tokenPairs.Length + _settings.Dpo.BatchSize - 1) / _settings.Dpo.BatchSize * _settings.Dpo.Epochs;
-        return new DpoTrainer(_model, _adapter, Tokenizer.EndOfText).Train(
+        return new DpoTrainer(_model, _adapter, _format.EndTokens[0]).Train(
             tokenPairs, _settings.Dpo, seed, Relay.Of<int>(p, step => new PolicyProgress("tune", step, total, "")), ct);
     }
 
@@ -144,13 +176,5 @@ public sealed class PolicyModel : IDisposable
         _model.Dispose();
     }
 
-    private int[] PromptTokens(IReadOnlyList<string> examples)
-    {
-        var tokens = new List<int>();
-        foreach (string text in examples)
-            tokens.AddRange(PolicyPretraining.Document(Tokenizer, text, _settings.MaxTextTokens));
-        if (tokens.Count == 0)
-            tokens.Add(Tokenizer.EndOfText);
-        return [.. tokens.Skip(tokens.Count - _settings.PromptTokens)];
-    }
+    private int[] PromptTokens(IReadOnlyList<string> examples) => _format.Prompt(examples, _settings.MaxTextTokens, _settings.PromptTokens);
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
+using Chorus.Gpu.Checkpoints;
 using Chorus.Gpu.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -16,17 +17,31 @@ namespace Chorus.Gpu.Training;
 public sealed class DownstreamExperiment
 {
     private readonly DownstreamSettings _settings;
-    private readonly torch.Device _device;
+    private readonly Func<CausalModel> _newModel;
 
-    /// <exception cref="ArgumentException">The lengths in the settings exceed the model's MaxLength.</exception>
+    /// <exception cref="ArgumentException">The lengths in the settings exceed the model's MaxLength, or there is no shape.</exception>
     public DownstreamExperiment(DownstreamSettings settings, torch.Device device)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        settings.Model.Validate();
-        if (settings.EvaluationLength > settings.Model.MaxLength)
-            throw new ArgumentException($"EvaluationLength must be at most the model's MaxLength {settings.Model.MaxLength}, got {settings.EvaluationLength}");
+        var shape = settings.Model ?? throw new ArgumentException("settings must have the Model that is trained from nothing");
+        shape.Validate();
+        CheckLength(settings, shape.MaxLength);
         _settings = settings;
-        _device = device;
+        _newModel = () => new LlamaModel(shape, settings.Seed, device);
+    }
+
+    /// <summary>An experiment whose floor goes on from a checkpoint and not from random weights.</summary>
+    /// <param name="settings">Its Model plays no part.</param>
+    /// <param name="device">Where the models live.</param>
+    /// <param name="checkpoint">A Llama or GPT-2 model in Hugging Face layout.</param>
+    /// <param name="loading">Type of the weights; all of them are trained, for which half precision is coarse.</param>
+    /// <exception cref="ArgumentException">The lengths in the settings exceed the model's.</exception>
+    public DownstreamExperiment(DownstreamSettings settings, torch.Device device, string checkpoint, CheckpointLoading loading)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        CheckLength(settings, CausalCheckpoint.ReadShape(checkpoint).MaxLength);
+        _settings = settings;
+        _newModel = () => CausalCheckpoint.Load(checkpoint, device, loading);
     }
 
     /// <summary>Runs all three arms; popri and ceiling both go on from the floor's chosen weights.</summary>
@@ -63,18 +78,18 @@ public sealed class DownstreamExperiment
     /// <param name="ct">Ends the training between two steps.</param>
     /// <inheritdoc cref="Run" path="/exception"/>
     public ArmResult Train(
-        string name, LlamaModel? start, IReadOnlyList<int[]> documents, IReadOnlyList<int[]> test, out LlamaModel trained,
+        string name, CausalModel? start, IReadOnlyList<int[]> documents, IReadOnlyList<int[]> test, out CausalModel trained,
         IProgress<DownstreamProgress>? progress = null, CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(documents);
         ArgumentNullException.ThrowIfNull(test);
-        if (start is not null && start.Config != _settings.Model)
-            throw new ArgumentException($"start must have the shape of the settings' Model {_settings.Model}, got {start.Config}");
         var began = Stopwatch.GetTimestamp();
         var (training, validation) = Split(name, documents);
-        var model = new LlamaModel(_settings.Model, _settings.Seed, _device);
+        var model = _newModel();
         try
         {
+            if (start is not null && start.Shape != model.Shape)
+                throw new ArgumentException($"start must have the shape of the settings' Model {model.Shape}, got {start.Shape}");
             if (start is not null)
             {
                 using var scope = NewDisposeScope();
@@ -93,7 +108,7 @@ public sealed class DownstreamExperiment
     }
 
     private (ImmutableArray<DownstreamEpoch> Epochs, int Chosen, long Tokens) TrainEpochs(
-        string name, LlamaModel model, bool further, IReadOnlyList<int[]> training, IReadOnlyList<int[]> validation,
+        string name, CausalModel model, bool further, IReadOnlyList<int[]> training, IReadOnlyList<int[]> validation,
         IProgress<DownstreamProgress>? progress, CancellationToken ct)
     {
         var settings = _settings.Training with
@@ -135,16 +150,22 @@ public sealed class DownstreamExperiment
         return ([.. order.Skip(count).Order().Select(i => documents[i])], [.. order.Take(count).Order().Select(i => documents[i])]);
     }
 
-    private (long Correct, long Counted, double Accuracy, double Loss) Measure(LlamaModel model, IReadOnlyList<int[]> documents, CancellationToken ct) =>
+    private static void CheckLength(DownstreamSettings settings, int maxLength)
+    {
+        if (settings.EvaluationLength > maxLength)
+            throw new ArgumentException($"EvaluationLength must be at most the model's MaxLength {maxLength}, got {settings.EvaluationLength}");
+    }
+
+    private (long Correct, long Counted, double Accuracy, double Loss) Measure(CausalModel model, IReadOnlyList<int[]> documents, CancellationToken ct) =>
         NextTokenAccuracy.Measure(model, documents, _settings.EvaluationLength, _settings.EvaluationBatchSize, ct);
 
-    private static List<Tensor> Weights(LlamaModel model)
+    private static List<Tensor> Weights(CausalModel model)
     {
         using var noGrad = no_grad();
         return [.. model.parameters().Select(p => p.detach().clone())];
     }
 
-    private static void Copy(List<Tensor> weights, LlamaModel model)
+    private static void Copy(List<Tensor> weights, CausalModel model)
     {
         using var noGrad = no_grad();
         foreach (var (parameter, weight) in model.parameters().Zip(weights))

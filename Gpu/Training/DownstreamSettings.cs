@@ -6,8 +6,8 @@ namespace Chorus.Gpu.Training;
 /// <summary>How the downstream models are shaped, trained and chosen; the same for every arm.</summary>
 public sealed record DownstreamSettings
 {
-    /// <summary>The shape of the downstream model.</summary>
-    public required LlamaConfig Model { get; init; }
+    /// <summary>The shape of a downstream model that is trained from nothing; null where it starts from a checkpoint.</summary>
+    public required LlamaConfig? Model { get; init; }
 
     /// <summary>Batch, window length, schedule and learning rate of a model trained from scratch. Steps and epochs are set here below.</summary>
     public LanguageModelTrainingSettings Training { get; init; } = new();

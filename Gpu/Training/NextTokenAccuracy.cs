@@ -63,7 +63,7 @@ public static class NextTokenAccuracy
         using var scope = NewDisposeScope();
         var hidden = model.Hidden(tensor(ids, [documents.Length, time]).to(model.Device)); // [B, T, C]
         var counted = hidden.view(-1, hidden.shape[^1]).index_select(0, Vector(positions, model.Device));
-        var logits = model.Head(counted); // [N, V]: the head is computed for counted positions only
+        var logits = model.Head(counted).to_type(ScalarType.Float32); // [N, V]: the head is computed for counted positions only
         var wanted = Vector(targets, model.Device);
         var right = logits.argmax(-1).eq(wanted).sum().item<long>();
         var loss = nn.functional.cross_entropy(logits, wanted, reduction: nn.Reduction.Sum).item<float>();

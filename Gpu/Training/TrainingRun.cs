@@ -68,7 +68,7 @@ internal sealed class TrainingRun : IDisposable
     {
         using var scope = NewDisposeScope(); // all of a step's tensors, or 57 MB of them leak each time
         var window = tensor(ids, [batch, time + 1]).to(_model.Device);
-        var logits = _model.Forward(window.narrow(1, 0, time));
+        var logits = _model.Forward(window.narrow(1, 0, time)).to_type(ScalarType.Float32); // as it is, unless the weights are of half precision
         var loss = nn.functional.cross_entropy(logits.view((long)batch * time, -1), window.narrow(1, 1, time).reshape(-1));
         _optimizer.zero_grad();
         loss.backward();
