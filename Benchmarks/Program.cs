@@ -3,11 +3,21 @@ using Chorus.Benchmarks;
 return args switch
 {
     ["votes"] => VoteBenchmark.Run(),
+    ["generation", .. var rest] => GenerationBenchmark.Run(new BenchmarkArguments(rest)),
+    ["training", .. var rest] => TrainingBenchmark.Run(new BenchmarkArguments(rest)),
+    ["loading", .. var rest] => LoadingBenchmark.Run(new BenchmarkArguments(rest)),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: dotnet run -c Release --project Benchmarks -- votes");
+    Console.Error.WriteLine($"""
+        usage: dotnet run -c Release --project Benchmarks -- VERB [--NAME VALUE ...]
+          votes
+          generation  --shape {string.Join('|', BenchmarkModel.Names)} --device auto --dtype float32|bfloat16 --batch 256 --samples 10 --prompt 192 --new 64
+                      --temperature 1 --top-k 0 --top-p 1 --repeats 3 --threads 0 --draw auto|host|device
+          training    --shape 4m --device cpu --dtype float32 --batch 32 --length 96 --steps 20 --threads 0
+          loading     --shape 1b --dtype bfloat16 --device cpu --folder DIR (made and deleted)
+        """);
     return 2;
 }

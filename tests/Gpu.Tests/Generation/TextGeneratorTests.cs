@@ -196,6 +196,20 @@ public sealed class TextGeneratorTests
         Assert.Contains("need a decoder", Assert.Throws<ArgumentException>(() => new TextGenerator(model, End).Generate(Prompts(1), 1, settings with { StopStrings = ["x"] }, 1, 1, null, default)).Message);
     }
 
+    // The rotary table grows under inference mode here, whose tensors autograd would refuse.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Given_a_long_prompt_When_sampled_Then_the_model_can_be_trained_on_such_texts_after(bool onDevice)
+    {
+        using var scope = NewDisposeScope();
+        using var model = new LlamaModel(Tiny with { Layers = 1, MaxLength = 1200 }, 5, CPU);
+        int[] prompt = [.. Enumerable.Range(0, 600).Select(i => i % 40)];
+        Generator(model, onDevice).Generate([prompt], 2, new SamplingSettings { MaxNewTokens = 20 }, 1, 4, null, default);
+        model.Forward(arange(700, ScalarType.Int64).remainder(40).unsqueeze(0)).sum().backward();
+        Assert.All(model.parameters(), p => Assert.NotNull(p.grad));
+    }
+
     [Fact]
     public void Given_half_precision_weights_When_sampled_on_the_device_Then_texts_come()
     {

@@ -97,7 +97,7 @@ public sealed class DownstreamExperimentTests
     public void Given_too_few_documents_When_trained_Then_the_arm_is_named() =>
         Assert.Contains("arm tiny must have 2", Assert.Throws<ArgumentException>(() => Experiment().Train("tiny", null, [[1, 2, 0]], TinyModels.Rings(5, 1), out _)).Message);
 
-    private static byte[] Bytes(Gpu.Models.LlamaModel model)
+    private static byte[] Bytes(Gpu.Models.CausalModel model)
     {
         using var scope = NewDisposeScope();
         return [.. model.parameters().SelectMany(p => p.detach().bytes.ToArray())];
