@@ -89,8 +89,8 @@ public sealed class TorchPolicy : IPolicy
                 MaxGradientNorm = policy.Pretraining.MaxGradientNorm,
                 Seed = seed,
             },
-            Lora = new LoraSettings { Rank = policy.LoraRank, Alpha = policy.LoraAlpha },
-            Sampling = new SamplingSettings { Temperature = policy.Temperature, TopP = policy.TopP, MaxNewTokens = policy.TextTokens },
+            Lora = new LoraSettings { Rank = policy.LoraRank, Alpha = policy.LoraAlpha, Dropout = policy.LoraDropout },
+            Sampling = new SamplingSettings { Temperature = policy.Temperature, TopP = policy.TopP, TopK = policy.TopK, MaxNewTokens = policy.TextTokens },
             Dpo = new DpoSettings
             {
                 Beta = policy.Dpo.Beta,
@@ -98,6 +98,7 @@ public sealed class TorchPolicy : IPolicy
                 LearningRate = policy.Dpo.LearningRate,
                 Epochs = policy.Dpo.Epochs,
                 BatchSize = policy.Dpo.BatchSize,
+                GradientAccumulation = policy.Dpo.GradientAccumulation,
                 WarmUpSteps = policy.Dpo.WarmUpSteps,
                 MaxGradientNorm = policy.Dpo.MaxGradientNorm,
                 MaxPromptTokens = policy.Context,

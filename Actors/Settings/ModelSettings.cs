@@ -62,7 +62,7 @@ public sealed record PretrainingRunSettings(
 
 /// <summary>How the policy is tuned on a round's preference pairs.</summary>
 public sealed record DpoRunSettings(
-    double Beta, double LabelSmoothing, double LearningRate, int Epochs, int BatchSize, int WarmUpSteps, double MaxGradientNorm);
+    double Beta, double LabelSmoothing, double LearningRate, int Epochs, int BatchSize, int GradientAccumulation, int WarmUpSteps, double MaxGradientNorm);
 
 /// <summary>The policy: its model, how it is pretrained, how it writes, how it is tuned.</summary>
 public sealed record PolicyRunSettings
@@ -87,9 +87,13 @@ public sealed record PolicyRunSettings
 
     public required double LoraAlpha { get; init; }
 
+    public required double LoraDropout { get; init; }
+
     public required double Temperature { get; init; }
 
     public required double TopP { get; init; }
+
+    public required int TopK { get; init; }
 
     public required int SamplingBatch { get; init; }
 
@@ -120,8 +124,10 @@ public sealed record PolicyRunSettings
                 read.Above("policy.pretraining.max-gradient-norm", 0)),
             LoraRank = read.Int("policy.lora.rank", 1, 1024),
             LoraAlpha = read.Above("policy.lora.alpha", 0, 65_536),
+            LoraDropout = read.From("policy.lora.dropout", 0, 0.99),
             Temperature = read.Above("policy.sampling.temperature", 0, 10),
             TopP = read.Above("policy.sampling.top-p", 0, 1),
+            TopK = read.Int("policy.sampling.top-k", 0),
             SamplingBatch = read.Int("policy.sampling.batch-size", 1, 65_536),
             Dpo = new DpoRunSettings(
                 read.Above("policy.dpo.beta", 0, 100),
@@ -129,6 +135,7 @@ public sealed record PolicyRunSettings
                 read.Above("policy.dpo.learning-rate", 0, 1),
                 read.Int("policy.dpo.epochs", 1, 1000),
                 read.Int("policy.dpo.batch-size", 1, 65_536),
+                read.Int("policy.dpo.gradient-accumulation", 1, 65_536),
                 read.Int("policy.dpo.warm-up-steps", 0),
                 read.Above("policy.dpo.max-gradient-norm", 0)),
         };
