@@ -1,7 +1,9 @@
+using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Data;
 using Chorus.Simulation.Embedding;
 using Chorus.Simulation.Federation;
+using Chorus.Simulation.Privacy;
 
 namespace Chorus.Actors.Runs;
 
@@ -13,9 +15,11 @@ namespace Chorus.Actors.Runs;
 /// <param name="Clients">Clients that take part.</param>
 /// <param name="NoiseMultiplier">Noise standard deviation over sensitivity, the same every round.</param>
 /// <param name="Delta">The resolved delta.</param>
+/// <param name="Instance">Tells this run's charges from those of another run with the same settings and data.</param>
+/// <param name="Ledger">The ledger that it shares with other runs, held; null where it has its own, in its journal.</param>
 public sealed record RunContext(
     string Run, RunSettings Settings, string SettingsSha256, RunFolder Folder, FederatedCorpus Corpus, int Clients, double NoiseMultiplier,
-    double Delta) : IDisposable
+    double Delta, string Instance, LedgerFiles? Ledger) : IDisposable
 {
     /// <summary>The blocks of the run's clients.</summary>
     public BlockLayout Layout { get; } = new(Clients, Settings.Clients.BlockSize);
@@ -26,5 +30,12 @@ public sealed record RunContext(
     /// <summary>Fits the run's encoder: the same bits wherever it is fitted.</summary>
     public ISentenceEncoder FitEncoder() => HashedNgramEncoder.Fit(Corpus.Initial, Settings.EncoderDimension);
 
-    public void Dispose() => Corpus.Dispose();
+    /// <summary>What one round releases, as the ledger and the accountants know it.</summary>
+    public PrivacyEvent ReleaseEvent => new(Mechanism.DiscreteGaussian, NoiseMultiplier, Settings.Clients.SamplingOf(Clients));
+
+    public void Dispose()
+    {
+        Corpus.Dispose();
+        Ledger?.Dispose();
+    }
 }

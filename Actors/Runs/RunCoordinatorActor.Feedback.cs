@@ -79,7 +79,7 @@ public sealed partial class RunCoordinatorActor
     {
         _feedbackClock.Restart();
         _candidatesSha256 = candidates.Sha256;
-        var cohort = ClientSampler.Draw(_context.Settings.Clients.Cohort, _context.Clients, _context.Settings.Seed, candidates.Round);
+        var cohort = ClientSampler.Draw(_context.Settings.Clients.Cohort, _context.Clients, _state.Started!.CohortSeed ?? _context.Settings.Seed, candidates.Round);
         var layout = _context.Layout;
         var blocks = Enumerable.Range(0, layout.Blocks).Select(layout.RangeOf).ToArray();
         _sampled = [.. blocks.Select(range => Bits(cohort, range))];

@@ -18,7 +18,8 @@ public static class RunProtocol
     public sealed record RunDescription(
         string Run, string DataDirectory, SynthesisSettings? Synthesis, string DataSha256, int Clients, int BlockSize, int EncoderDimension) : IRunMessage;
 
-    public sealed record RunStarted(string Run, string SettingsSha256, string DataSha256, int Clients) : IEvent;
+    /// <param name="CohortSeed">What cohorts are drawn from: secret unless the run is to be repeated. Null in old journals: the run's seed.</param>
+    public sealed record RunStarted(string Run, string SettingsSha256, string DataSha256, int Clients, ulong? CohortSeed = null) : IEvent;
 
     public sealed record CandidatesMade(string Run, int Round, string Sha256, int Count, double GenerateSeconds) : IEvent;
 

@@ -1,6 +1,8 @@
 using Akka.Configuration;
+using Chorus.Actors.Ledger;
 using Chorus.Simulation.Data;
 using Chorus.Simulation.Federation;
+using Chorus.Simulation.Privacy;
 
 namespace Chorus.Actors.Settings;
 
@@ -121,6 +123,14 @@ public sealed record ClientSettings(int Limit, int BlockSize, Cohort Cohort, str
             read.Duration("clients.round-deadline"),
             read.Above("clients.quorum", 0, 1));
     }
+
+    /// <summary>How a round's cohort is charged.</summary>
+    public Sampling SamplingOf(int clients) => Cohort switch
+    {
+        Poisson poisson => new PoissonSampling(poisson.Probability),
+        FixedSize fixedSize => new FixedSizeSampling(fixedSize.Count, clients),
+        _ => Sampling.Full,
+    };
 }
 
 /// <summary>The shape of a round (arXiv 2504.16438, Algorithm 1).</summary>
@@ -139,7 +149,10 @@ public sealed record PopriSettings(int Prompts, int Samples, int Shots, int Reje
 /// <summary>The budget, and where the noise comes from.</summary>
 /// <param name="Delta">Null: from the number of clients.</param>
 /// <param name="NoiseMultiplier">Null: the least that keeps all rounds within epsilon.</param>
-public sealed record PrivacySettings(double Epsilon, double? Delta, double? NoiseMultiplier, bool ReproducibleNoise)
+/// <param name="Ledger">Folder of the ledger that runs on this data share; empty for one of the run's own.</param>
+/// <param name="LedgerEpsilon">What all runs on that ledger may spend together; null: what it was opened with.</param>
+public sealed record PrivacySettings(
+    double Epsilon, double? Delta, double? NoiseMultiplier, Adjacency Adjacency, bool ReproducibleNoise, string Ledger, double? LedgerEpsilon)
 {
     internal static PrivacySettings From(SettingsReader read)
     {
@@ -150,7 +163,17 @@ public sealed record PrivacySettings(double Epsilon, double? Delta, double? Nois
             read.Above("privacy.epsilon", 0, 1000),
             delta,
             read.AutoOrAbove("privacy.noise-multiplier", 0, 1e6),
-            read.Flag("privacy.reproducible-noise"));
+            read.OneOf("privacy.adjacency", "add-or-remove-one", "replace-one") == "replace-one" ? Adjacency.ReplaceOne : Adjacency.AddOrRemoveOne,
+            read.Flag("privacy.reproducible-noise"),
+            read.Text("privacy.ledger") is { Length: > 0 } ledger ? Path.GetFullPath(ledger) : "",
+            read.AutoOrAbove("privacy.ledger-epsilon", 0, 1000));
+    }
+
+    /// <summary>What the run's ledger is opened with; null to take a shared one as it is.</summary>
+    public PrivacyBudget? BudgetFor(double delta)
+    {
+        var epsilon = Ledger.Length == 0 ? Epsilon : LedgerEpsilon;
+        return epsilon is { } most ? new PrivacyBudget(PrivacyUnit.Client, Adjacency, most, delta) : null;
     }
 
     /// <summary>The delta of a run with this many clients.</summary>

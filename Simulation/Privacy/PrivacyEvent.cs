@@ -22,15 +22,12 @@ public enum Mechanism
 /// <param name="Count">How many such releases, at least 1.</param>
 public sealed record PrivacyEvent(Mechanism Mechanism, double NoiseMultiplier, Sampling Sampling, int Count = 1)
 {
-    [JsonRequired]
     public Mechanism Mechanism { get; } = Mechanism;
 
-    [JsonRequired]
     public double NoiseMultiplier { get; } = NoiseMultiplier is >= GaussianAccountant.SmallestNoiseMultiplier and <= GaussianAccountant.LargestNoiseMultiplier
         ? NoiseMultiplier
         : throw new ArgumentOutOfRangeException(nameof(NoiseMultiplier), $"noise multiplier must be in [2^-20, 2^28], got {NoiseMultiplier:R}");
 
-    [JsonRequired]
     public Sampling Sampling { get; } = Sampling ?? throw new ArgumentNullException(nameof(Sampling));
 
     public int Count { get; init; } = Count >= 1

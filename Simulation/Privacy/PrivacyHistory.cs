@@ -19,6 +19,7 @@ public sealed record PrivacyHistory(PrivacyUnit Unit, Adjacency Adjacency, Immut
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        RespectRequiredConstructorParameters = true,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         AllowOutOfOrderMetadataProperties = true,
         WriteIndented = true,
@@ -64,8 +65,8 @@ public sealed record PrivacyHistory(PrivacyUnit Unit, Adjacency Adjacency, Immut
     }
 
     private sealed record Document(
-        [property: JsonRequired] int Version,
-        [property: JsonRequired] PrivacyUnit Unit,
-        [property: JsonRequired] Adjacency Adjacency,
-        [property: JsonRequired] ImmutableArray<PrivacyEvent> Events);
+        int Version,
+        PrivacyUnit Unit,
+        Adjacency Adjacency,
+        ImmutableArray<PrivacyEvent> Events);
 }

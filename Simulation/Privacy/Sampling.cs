@@ -27,7 +27,6 @@ public sealed record FullParticipation : Sampling
 /// <param name="Rate">The probability, in (0, 1].</param>
 public sealed record PoissonSampling(double Rate) : Sampling
 {
-    [JsonRequired]
     public double Rate { get; } = Rate is > 0 and <= 1
         ? Rate
         : throw new ArgumentOutOfRangeException(nameof(Rate), $"the Poisson sampling rate must be in (0, 1], got {Rate:R}");
@@ -44,12 +43,10 @@ public sealed record PoissonSampling(double Rate) : Sampling
 /// <param name="Population">Records drawn from, at least <paramref name="Size"/>.</param>
 public sealed record FixedSizeSampling(int Size, int Population) : Sampling
 {
-    [JsonRequired]
     public int Size { get; } = Size >= 1
         ? Size
         : throw new ArgumentOutOfRangeException(nameof(Size), $"the size of a fixed cohort must be at least 1, got {Size}");
 
-    [JsonRequired]
     public int Population { get; } = Population >= Size
         ? Population
         : throw new ArgumentOutOfRangeException(nameof(Population), $"the population must be at least the cohort's size, {Size}, got {Population}");
