@@ -147,7 +147,7 @@ public sealed record PrivacySettings(double Epsilon, double? Delta, double? Nois
         if (delta == 1)
             throw read.Wrong("privacy.delta", "auto or a number in (0, 1)");
         return new PrivacySettings(
-            read.Above("privacy.epsilon", 0, 1000),
+            read.Above("privacy.epsilon", 0, 1_000_000),
             delta,
             read.AutoOrAbove("privacy.noise-multiplier", 0, 1e6),
             read.Flag("privacy.reproducible-noise"));
