@@ -14,6 +14,7 @@ var root = new RootCommand("Chorus simulates private federated learning on text 
     ReportCommand.Create(),
     DataCommand.Create(),
     AccountCommand.Create(),
+    AuditCommand.Create(),
 };
 Examples.AddTo(root);
 var parsed = root.Parse(args);
