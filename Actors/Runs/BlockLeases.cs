@@ -84,9 +84,6 @@ public sealed class BlockLeases
 
     public VoteTally Tally { get; private set; } = VoteTally.None;
 
-    /// <summary>Partial sums merged.</summary>
-    public int Partials => _merged.Count;
-
     /// <summary>May this collector count this block? Asking again gets the same answer.</summary>
     public ClaimAnswer Claim(int block, long lease, string collector)
     {

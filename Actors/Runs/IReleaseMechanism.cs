@@ -19,8 +19,7 @@ public interface IReleaseMechanism
 /// <summary>What a mechanism may know of the round that it releases.</summary>
 /// <param name="NoiseMultiplier">Noise standard deviation over sensitivity.</param>
 /// <param name="ClientsCounted">Clients in the sum.</param>
-/// <param name="Partials">Partial sums that it was merged from: one a client node, more where a node was given up.</param>
-public sealed record ReleasedRound(double NoiseMultiplier, int ClientsCounted, int Partials);
+public sealed record ReleasedRound(double NoiseMultiplier, int ClientsCounted);
 
 /// <summary>Discrete Gaussian noise of standard deviation noiseMultiplier x 1, the sensitivity, on the grid of the votes.</summary>
 public sealed class DiscreteGaussianMechanism : IReleaseMechanism

@@ -46,7 +46,7 @@ public sealed record Release(
         IReleaseMechanism mechanism, IRandomSource random, Func<ReadOnlySpan<double>, ImmutableArray<PreferencePair>> rank, bool diagnostics)
     {
         var noised = (long[])leases.Sum.Clone();
-        mechanism.AddNoise(noised, new ReleasedRound(noiseMultiplier, leases.Clients.Count, leases.Partials), random);
+        mechanism.AddNoise(noised, new ReleasedRound(noiseMultiplier, leases.Clients.Count), random);
         double? keptRight = diagnostics
             ? PreferencePairing.KeptRight(rank(FixedPointGrid.ToDouble(noised)), FixedPointGrid.ToDouble(leases.Sum))
             : null;

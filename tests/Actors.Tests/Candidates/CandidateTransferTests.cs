@@ -3,6 +3,7 @@ using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using Chorus.Actors.Candidates;
 using Chorus.Simulation.Embedding;
+using Chorus.Simulation.Popri;
 using static Chorus.Actors.Candidates.CandidateProtocol;
 
 namespace Chorus.Actors.Tests.Candidates;
