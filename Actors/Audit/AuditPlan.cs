@@ -59,8 +59,8 @@ public sealed record AuditPlan(
             throw new SettingsException("--epsilon and --noise-multiplier both say how much noise there is: give one of them");
         if (epsilon is { } e && !(e > 0 && e <= 100))
             throw new SettingsException(string.Create(CultureInfo.InvariantCulture, $"--epsilon must be in (0, 100], got {e}"));
-        if (noiseMultiplier is { } n && !(n >= 0.01 && n <= 1e6))
-            throw new SettingsException(string.Create(CultureInfo.InvariantCulture, $"--noise-multiplier must be in [0.01, 1e6], got {n}"));
+        if (noiseMultiplier is { } n && !(n >= 0.05 && n <= 1e6))
+            throw new SettingsException(string.Create(CultureInfo.InvariantCulture, $"--noise-multiplier must be in [0.05, 1e6], got {n}"));
         if (delta is { } d && !(d > 0 && d < 1))
             throw new SettingsException(string.Create(CultureInfo.InvariantCulture, $"--delta must be in (0, 1), got {d}"));
         if (rounds is < 1 or > MostRounds)

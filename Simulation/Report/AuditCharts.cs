@@ -21,7 +21,7 @@ internal static class AuditCharts
         {
             chart.Plot.Add.Bar(new Bar { Position = i, Value = bars[i].Value, Size = 0.55, FillColor = SvgChart.Ink(bars[i].Ink), LineWidth = 0, Orientation = Orientation.Horizontal });
             chart.LabelLeft(i, bars[i].Name);
-            chart.LabelAt(bars[i].Value, i - 0.28, $"at least {Words.Short(bars[i].Value)}", bars[i].Value > most / 2 ? "end" : "start", "value", dx: bars[i].Value > most / 2 ? -6 : 6, dy: 14);
+            chart.LabelAt(0, i - 0.28, $"at least {Words.Short(bars[i].Value)}", "start", "value", dx: 4, dy: 14);
         }
 
         Line(chart, "limit", [audit.ClaimedEpsilon, audit.ClaimedEpsilon], [-0.6, bars.Length - 0.1]);

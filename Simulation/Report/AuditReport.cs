@@ -68,7 +68,7 @@ public static class AuditReport
         """).Markup;
 
     private static Html Banner(AuditResult audit) => audit.Refuted
-        ? Html.Of($"""<div class="banner" role="alert"><strong>The claim is refuted</strong><p>The releases give more away than ε {Words.Number(audit.ClaimedEpsilon)} allows. Something in the path from vote to release is not what the accountant assumes: sensitivity, noise, or who is counted how often.</p></div>""")
+        ? Html.Of($"""<div class="banner" role="alert"><strong>The claim is refuted</strong><p>The releases give more away than ε {Words.Number(audit.ClaimedEpsilon)} allows. Something in the path from vote to release is not what the accountant assumes: sensitivity, noise, or who is counted how often. {(audit.Findings.EpsilonLower > audit.ClaimedEpsilon ? "This holds whatever the mechanism is." : "This was found by reading the scores as a Gaussian mechanism's; the bound that assumes nothing is below the claim.")}</p></div>""")
         : Html.Empty;
 
     private static string Title(AuditResult audit) => audit.Refuted
