@@ -32,7 +32,7 @@ public static class AuditRun
     /// <param name="logLevel">Akka's log level.</param>
     /// <param name="progress">Told how many rounds are done.</param>
     /// <returns>[Rounds][Canaries].</returns>
-    /// <exception cref="InvalidOperationException">The run did not end well, or did not count whom its sampler drew.</exception>
+    /// <exception cref="AuditFailedException">The run did not end well, or did not count whom its sampler drew.</exception>
     public static async Task<ImmutableArray<ImmutableArray<CanaryScore>>> ScoresAsync(
         AuditPlan plan, string folder, string logLevel, IProgress<int>? progress, CancellationToken ct)
     {
@@ -54,7 +54,7 @@ public static class AuditRun
         var release = RunFolder.ReadJson<Release>(context.Folder.Release(round));
         var cohort = ClientSampler.Draw(context.Settings.Clients.Cohort, context.Clients, context.Settings.Seed, round);
         if (release.ClientsSha256 != cohort.Sha256)
-            throw new InvalidOperationException($"round {round} did not count the clients that its sampler drew: nothing can be said of who was in");
+            throw new AuditFailedException($"round {round} did not count the clients that its sampler drew: nothing can be said of who was in");
         var scores = canaries.Scores(FixedPointGrid.ToDouble(release.Values.AsSpan()));
         return [.. Enumerable.Range(0, context.Clients).Select(i => new CanaryScore(scores[i], cohort.Contains(i)))];
     }
@@ -87,7 +87,7 @@ public static class AuditRun
                 nodes.Add(await ChorusNode.StartAsync(options with { Roles = ["client"], SeedNodes = [first.Address], Run = null }));
             var end = await ended.Task.WaitAsync(ct);
             if (end.Outcome != RunOutcome.Done)
-                throw new InvalidOperationException($"the audited run ended early: {end.Message}");
+                throw new AuditFailedException($"the audited run ended early: {end.Message}");
         }
         finally
         {

@@ -70,6 +70,13 @@ public sealed class AuditRunTests : IDisposable
         Assert.NotEqual(first.SelectMany(r => r), other.SelectMany(r => r));
     }
 
+    [Fact]
+    public async Task Given_a_mechanism_that_throws_When_audited_Then_the_audit_fails_and_says_why()
+    {
+        var plan = Plan(rounds: 2, canaries: 16) with { Mechanism = new WrongNoise(_ => throw new InvalidOperationException("out of noise")) };
+        Assert.Contains("out of noise", (await Assert.ThrowsAsync<AuditFailedException>(() => ScoresAsync(plan))).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(0.0, null, null, 10, 32, "--epsilon")]
     [InlineData(4.0, 1.0, null, 10, 32, "give one")]
