@@ -3,11 +3,12 @@ using Chorus.Benchmarks;
 return args switch
 {
     ["votes"] => VoteBenchmark.Run(),
+    ["audit"] => await AuditBenchmark.RunAsync(),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: dotnet run -c Release --project Benchmarks -- votes");
+    Console.Error.WriteLine("usage: dotnet run -c Release --project Benchmarks -- votes|audit");
     return 2;
 }

@@ -46,7 +46,7 @@ public sealed class ChorusNode : IAsyncDisposable
         var system = Create(options);
         DeviceThread? device = null;
         if (options.Roles.Contains("policy") || options.Roles.Contains("trainer"))
-            device = new DeviceThread("device", options.Run?.Settings.Policy.Threads ?? 0);
+            device = new DeviceThread("device", options.NeedsTorch ? options.Run?.Settings.Policy.Threads ?? 0 : null);
         var node = new ChorusNode(system, device);
         try
         {
@@ -177,7 +177,7 @@ public sealed class ChorusNode : IAsyncDisposable
             var name = $"{CollectorNames.Of(Cluster.Get(System).SelfUniqueAddress)}/{Guid.NewGuid():n}";
             var node = new NodeServices(
                 System.ActorOf(NodeDataActor.Props(coordinator, options.Retry), "data"),
-                System.ActorOf(CandidateCacheActor.Props(coordinator, options.Retry), "candidates"),
+                System.ActorOf(CandidateCacheActor.Props(coordinator, options.Retry, options.Scorer), "candidates"),
                 System.ActorOf(CollectorActor.Props(coordinator, name, options.Retry), "collector"));
             blocks = await sharding.StartAsync(BlocksName, BlockActor.Props(node), settings, extractor);
         }

@@ -24,6 +24,9 @@ public sealed record RunContext(
     /// <summary>The blocks of the run's clients.</summary>
     public BlockLayout Layout { get; } = new(Clients, Settings.Clients.BlockSize);
 
+    /// <summary>What makes the run's releases private.</summary>
+    public IReleaseMechanism Mechanism { get; init; } = DiscreteGaussianMechanism.Instance;
+
     /// <summary>The public, expected size of a round's cohort: what sums are divided by.</summary>
     public double ExpectedCohort => Settings.Clients.Cohort.ExpectedSize(Clients);
 

@@ -254,8 +254,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         Task.Run(() =>
         {
             var watch = Stopwatch.StartNew();
-            var candidates = EmbeddingMatrix.FromBytes(File.ReadAllBytes(context.Folder.CandidateEmbeddings(round)));
-            var (fid, distance) = Distances(candidates, context);
+            var (fid, distance) = Distances(context, _ => EmbeddingMatrix.FromBytes(File.ReadAllBytes(context.Folder.CandidateEmbeddings(round))));
             RunFolder.WriteJson(context.Folder.Metrics(round), new { Round = round, Fid = fid, MeanDistance = distance });
             return new RoundEvaluated(context.Run, round, fid, distance, watch.Elapsed.TotalSeconds);
         }).PipeTo(Self, failure: e => new StepFailed(context.Run, "evaluate", e.Message, BadInput: false));
@@ -269,14 +268,17 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             var watch = Stopwatch.StartNew();
             // As many as a round has candidates: the distance falls with the number of texts, and is to be compared with theirs.
             var texts = RunFolder.ReadJson<string[]>(context.Folder.Synthetic).Take(context.Settings.Popri.Prompts * context.Settings.Popri.Samples).ToArray();
-            var (fid, distance) = Distances(EmbeddingMatrix.Encode(context.FitEncoder(), texts), context);
+            var (fid, distance) = Distances(context, encoder => EmbeddingMatrix.Encode(encoder, texts));
             return new SyntheticWritten(context.Run, made.Sha256, made.Count, fid, distance, made.Seconds + watch.Elapsed.TotalSeconds);
         }).PipeTo(Self, failure: e => new StepFailed(context.Run, "evaluate", e.Message, BadInput: false));
     }
 
-    private static (double Fid, double MeanDistance) Distances(EmbeddingMatrix texts, RunContext context)
+    private static (double? Fid, double? MeanDistance) Distances(RunContext context, Func<ISentenceEncoder, EmbeddingMatrix> encode)
     {
-        var heldOut = EmbeddingMatrix.Encode(context.FitEncoder(), context.Corpus.Eval);
+        if (!context.Settings.Evaluation.Distances)
+            return (null, null);
+        var encoder = context.FitEncoder();
+        var (texts, heldOut) = (encode(encoder), EmbeddingMatrix.Encode(encoder, context.Corpus.Eval));
         return (FrechetDistance.Between(texts, heldOut), MeanDistance.Squared(texts, heldOut));
     }
 

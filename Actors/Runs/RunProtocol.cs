@@ -37,9 +37,10 @@ public static class RunProtocol
         string Run, int Round, string AdapterSha256, int Pairs, int Steps, double FirstLoss, double LastLoss, double RewardAccuracy,
         double LearnSeconds) : IEvent;
 
-    public sealed record RoundEvaluated(string Run, int Round, double Fid, double MeanDistance, double EvaluateSeconds) : IEvent;
+    /// <summary>The distances are null where the run does not measure them (evaluation.distances).</summary>
+    public sealed record RoundEvaluated(string Run, int Round, double? Fid, double? MeanDistance, double EvaluateSeconds) : IEvent;
 
-    public sealed record SyntheticWritten(string Run, string Sha256, int Count, double Fid, double MeanDistance, double Seconds) : IEvent;
+    public sealed record SyntheticWritten(string Run, string Sha256, int Count, double? Fid, double? MeanDistance, double Seconds) : IEvent;
 
     public sealed record DownstreamMeasured(string Run, ImmutableArray<Evaluation.ArmMeasured> Arms, double Seconds) : IEvent;
 
@@ -49,7 +50,7 @@ public static class RunProtocol
     public sealed record RunProgress(string Run, int Round, string Stage, long Done, long Total, string Detail);
 
     /// <summary>Published on the event stream of the coordinator's node: a round is done.</summary>
-    public sealed record RoundReported(string Run, int Round, int ClientsCounted, double Fid, double Epsilon, string ReleaseSha256);
+    public sealed record RoundReported(string Run, int Round, int ClientsCounted, double? Fid, double Epsilon, string ReleaseSha256);
 
     /// <summary>Published on the event stream of the coordinator's node, once: the run is over.</summary>
     public sealed record RunEnded(string Run, RunOutcome Outcome, string Message);

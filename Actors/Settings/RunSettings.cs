@@ -160,7 +160,7 @@ public sealed record PrivacySettings(
         if (delta == 1)
             throw read.Wrong("privacy.delta", "auto or a number in (0, 1)");
         return new PrivacySettings(
-            read.Above("privacy.epsilon", 0, 1000),
+            read.Above("privacy.epsilon", 0, 1_000_000),
             delta,
             read.AutoOrAbove("privacy.noise-multiplier", 0, 1e6),
             read.OneOf("privacy.adjacency", "add-or-remove-one", "replace-one") == "replace-one" ? Adjacency.ReplaceOne : Adjacency.AddOrRemoveOne,
