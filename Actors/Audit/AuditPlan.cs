@@ -6,6 +6,7 @@ using Chorus.Actors.Settings;
 using Chorus.Simulation.Data;
 using Chorus.Simulation.Popri;
 using Chorus.Simulation.Privacy;
+using Chorus.Simulation.Privacy.Accounting;
 
 namespace Chorus.Actors.Audit;
 
@@ -95,6 +96,9 @@ public sealed record AuditPlan(
                 epsilon = {{Math.Max(cost * 1.01, 1e-6):R}}
                 delta = {{Delta:R}}
                 noise-multiplier = {{NoiseMultiplier:R}}
+                amplification = off
+                ledger = ""
+                adjacency = add-or-remove-one
                 reproducible-noise = {{(ReproducibleNoise ? "on" : "off")}}
               }
               encoder.dimension = {{dimension}}
@@ -109,8 +113,9 @@ public sealed record AuditPlan(
     private static (double NoiseMultiplier, double Delta) MechanismOf(RunSettings settings)
     {
         var privacy = settings.Privacy;
-        var delta = privacy.Delta ?? privacy.DeltaFor(ClientsOf(settings));
-        return (privacy.NoiseMultiplier ?? GaussianAccountant.NoiseMultiplier(privacy.Epsilon, settings.Rounds, delta), delta);
+        var clients = ClientsOf(settings);
+        var delta = privacy.DeltaFor(clients);
+        return (privacy.NoiseMultiplier ?? NoiseSearch.NoiseMultiplier(privacy.Epsilon, delta, settings.Rounds, settings.SamplingOf(clients), privacy.Adjacency), delta);
     }
 
     private static int ClientsOf(RunSettings settings)

@@ -44,15 +44,15 @@ public static class AuditRun
         var canaries = PopriCanaries.Choose(HashedNgramEncoder.Fit(publicTexts, settings.EncoderDimension), plan.Candidates);
         Write(data, publicTexts, canaries.Texts.Take(plan.Canaries));
         using var prepared = RunPreparation.New(settings, Path.Combine(folder, "run"), null, ct);
-        var context = prepared with { Mechanism = plan.Mechanism };
+        var context = prepared with { Mechanism = plan.Mechanism, CohortSeed = plan.Seed };
         await RunAsync(plan, context, canaries, logLevel, progress, ct);
-        return [.. Enumerable.Range(1, plan.Rounds).Select(round => ScoresOf(context, canaries, round))];
+        return [.. Enumerable.Range(1, plan.Rounds).Select(round => ScoresOf(plan, context, canaries, round))];
     }
 
-    private static ImmutableArray<CanaryScore> ScoresOf(RunContext context, PopriCanaries canaries, int round)
+    private static ImmutableArray<CanaryScore> ScoresOf(AuditPlan plan, RunContext context, PopriCanaries canaries, int round)
     {
         var release = RunFolder.ReadJson<Release>(context.Folder.Release(round));
-        var cohort = ClientSampler.Draw(context.Settings.Clients.Cohort, context.Clients, context.Settings.Seed, round);
+        var cohort = ClientSampler.Draw(context.Settings.Clients.Cohort, context.Clients, plan.Seed, round);
         if (release.ClientsSha256 != cohort.Sha256)
             throw new AuditFailedException($"round {round} did not count the clients that its sampler drew: nothing can be said of who was in");
         var scores = canaries.Scores(FixedPointGrid.ToDouble(release.Values.AsSpan()));

@@ -33,8 +33,12 @@ public sealed record RunContext(
     /// <summary>Fits the run's encoder: the same bits wherever it is fitted.</summary>
     public ISentenceEncoder FitEncoder() => HashedNgramEncoder.Fit(Corpus.Initial, Settings.EncoderDimension);
 
+    /// <summary>What cohorts are drawn from, where it is given: else the run's seed, or a secret (see privacy.reproducible-noise).</summary>
+    public ulong? CohortSeed { get; init; }
+
     /// <summary>What one round releases, as the ledger and the accountants know it.</summary>
-    public PrivacyEvent ReleaseEvent => new(Mechanism.DiscreteGaussian, NoiseMultiplier, Settings.Clients.SamplingOf(Clients));
+    public PrivacyEvent ReleaseEvent => new(
+        Simulation.Privacy.Mechanism.DiscreteGaussian, NoiseMultiplier, Settings.SamplingOf(Clients));
 
     public void Dispose()
     {

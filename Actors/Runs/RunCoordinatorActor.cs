@@ -171,7 +171,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     }
 
     // Sampling hides clients only from those who cannot repeat the draw.
-    private ulong CohortSeed() => _context.Settings.Privacy.ReproducibleNoise
+    private ulong CohortSeed() => _context.CohortSeed is { } given ? given : _context.Settings.Privacy.ReproducibleNoise
         ? _context.Settings.Seed
         : BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
 

@@ -95,7 +95,7 @@ public static class RunPreparation
                 throw new SettingsException($"chorus.popri.shots must be at most the number of public texts, {corpus.Initial.Length}, got {settings.Popri.Shots}");
             var delta = settings.Privacy.DeltaFor(clients);
             var noise = settings.Privacy.NoiseMultiplier ?? NoiseSearch.NoiseMultiplier(
-                settings.Privacy.Epsilon, delta, settings.Rounds, settings.Clients.SamplingOf(clients), settings.Privacy.Adjacency);
+                settings.Privacy.Epsilon, delta, settings.Rounds, settings.SamplingOf(clients), settings.Privacy.Adjacency);
             var ledger = settings.Privacy.Ledger.Length > 0 ? LedgerFiles.Hold(settings.Privacy.Ledger) : null;
             var sha256 = RunData.Sha256(settings.Hocon);
             var run = string.Create(CultureInfo.InvariantCulture, $"{settings.Name}-{RunData.Sha256(sha256 + corpus.Sha256)[..12]}");

@@ -67,6 +67,15 @@ public sealed record RunSettings
         };
     }
 
+    /// <summary>How a round's cohort is charged.</summary>
+    public Sampling SamplingOf(int clients) => Clients.Cohort switch
+    {
+        Poisson poisson when Privacy.Amplification => new PoissonSampling(poisson.Probability),
+        // A client that joins a cohort of fixed size puts another out of it, known or not.
+        FixedSize fixedSize => new FixedSizeSampling(Privacy.Amplification ? fixedSize.Count : clients, clients),
+        _ => Sampling.Full,
+    };
+
     private static string FileSafe(SettingsReader read, string key)
     {
         var name = read.Text(key);
@@ -123,14 +132,6 @@ public sealed record ClientSettings(int Limit, int BlockSize, Cohort Cohort, str
             read.Duration("clients.round-deadline"),
             read.Above("clients.quorum", 0, 1));
     }
-
-    /// <summary>How a round's cohort is charged.</summary>
-    public Sampling SamplingOf(int clients) => Cohort switch
-    {
-        Poisson poisson => new PoissonSampling(poisson.Probability),
-        FixedSize fixedSize => new FixedSizeSampling(fixedSize.Count, clients),
-        _ => Sampling.Full,
-    };
 }
 
 /// <summary>The shape of a round (arXiv 2504.16438, Algorithm 1).</summary>
@@ -149,10 +150,11 @@ public sealed record PopriSettings(int Prompts, int Samples, int Shots, int Reje
 /// <summary>The budget, and where the noise comes from.</summary>
 /// <param name="Delta">Null: from the number of clients.</param>
 /// <param name="NoiseMultiplier">Null: the least that keeps all rounds within epsilon.</param>
+/// <param name="Amplification">Whether a sampled round is charged less than one of all clients.</param>
 /// <param name="Ledger">Folder of the ledger that runs on this data share; empty for one of the run's own.</param>
 /// <param name="LedgerEpsilon">What all runs on that ledger may spend together; null: what it was opened with.</param>
 public sealed record PrivacySettings(
-    double Epsilon, double? Delta, double? NoiseMultiplier, Adjacency Adjacency, bool ReproducibleNoise, string Ledger, double? LedgerEpsilon)
+    double Epsilon, double? Delta, double? NoiseMultiplier, Adjacency Adjacency, bool Amplification, bool ReproducibleNoise, string Ledger, double? LedgerEpsilon)
 {
     internal static PrivacySettings From(SettingsReader read)
     {
@@ -164,6 +166,7 @@ public sealed record PrivacySettings(
             delta,
             read.AutoOrAbove("privacy.noise-multiplier", 0, 1e6),
             read.OneOf("privacy.adjacency", "add-or-remove-one", "replace-one") == "replace-one" ? Adjacency.ReplaceOne : Adjacency.AddOrRemoveOne,
+            read.Flag("privacy.amplification"),
             read.Flag("privacy.reproducible-noise"),
             read.Text("privacy.ledger") is { Length: > 0 } ledger ? Path.GetFullPath(ledger) : "",
             read.AutoOrAbove("privacy.ledger-epsilon", 0, 1000));
