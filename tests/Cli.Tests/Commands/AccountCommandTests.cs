@@ -60,7 +60,7 @@ public sealed class AccountCommandTests(CliFixture shared)
     [Fact]
     public async Task Given_a_table_When_answered_Then_the_rows_come_back_with_all_figures_and_what_they_had()
     {
-        var file = Path.Combine(shared.Folder, "table.json");
+        var file = Path.Combine(shared.Folder.Path, "table.json");
         File.WriteAllText(file, """{"rows": [{"q": 1, "noise_multiplier": 19.3, "steps": 20, "delta": 3e-6, "name": "popri"}, {"q": 0.1, "noise_multiplier": 2, "steps": 20, "delta": 3e-6}]}""");
         await using var chorus = ChildProcess.Chorus(shared.Folder, "account", "epsilon", "--table", file, "--json");
         Assert.Equal(ExitCode.Done, await chorus.ExitAsync());
@@ -82,14 +82,14 @@ public sealed class AccountCommandTests(CliFixture shared)
     [Fact]
     public async Task Given_a_written_history_When_asked_what_it_cost_Then_it_is_answered_and_a_folder_without_one_is_named()
     {
-        var file = Path.Combine(shared.Folder, "history.json");
+        var file = Path.Combine(shared.Folder.Path, "history.json");
         File.WriteAllText(file, """{"version": 1, "unit": "example", "adjacency": "replace-one", "events": [{"mechanism": "gaussian", "noise_multiplier": 38.6, "sampling": {"scheme": "full"}, "count": 20}]}""");
         await using var chorus = ChildProcess.Chorus(shared.Folder, "account", "history", file, "--delta", "3e-6");
         Assert.Equal(ExitCode.Done, await chorus.ExitAsync());
         Assert.StartsWith("epsilon 0.91948", chorus.Output, StringComparison.Ordinal); // twice the noise for twice the distance
         Assert.Contains("unit: example; adjacency: replace one", chorus.Output, StringComparison.Ordinal);
 
-        await using var none = ChildProcess.Chorus(shared.Folder, "account", "history", Path.Combine(shared.Folder, "nowhere"));
+        await using var none = ChildProcess.Chorus(shared.Folder, "account", "history", Path.Combine(shared.Folder.Path, "nowhere"));
         Assert.Equal(ExitCode.BadInput, await none.ExitAsync());
         Assert.Contains("holds no ledger", none.Errors, StringComparison.Ordinal);
     }
