@@ -69,7 +69,7 @@ public static class RunPreparation
     }
 
     /// <summary>The ledger refuses such a plan too; said before the run's folder is made, it leaves nothing of a run that cannot be.</summary>
-    /// <exception cref="BudgetRefusedException">The rounds would together cost more than the budget.</exception>
+    /// <exception cref="BudgetRefusedException">The rounds would together cost more than the budget, or than a shared ledger has left.</exception>
     public static void CheckBudget(RunContext context)
     {
         var (rounds, budget) = (context.Settings.Rounds, context.Settings.Privacy.Epsilon);
@@ -80,6 +80,39 @@ public static class RunPreparation
             throw new BudgetRefusedException(string.Create(
                 CultureInfo.InvariantCulture,
                 $"the budget refuses this run: {rounds} rounds with noise multiplier {context.NoiseMultiplier:g} cost epsilon {cost:0.###} at delta {context.Delta:g}, and chorus.privacy.epsilon is {budget:g}; set chorus.privacy.noise-multiplier to auto (or to {Math.Ceiling(NoiseSearch.NoiseMultiplier(budget, context.Delta, rounds, context.ReleaseEvent.Sampling, privacy.Adjacency) * 1000) / 1000:0.###} or more), run fewer rounds, or raise the budget"));
+        }
+
+        CheckSharedLedger(context);
+    }
+
+    // What is left on a shared ledger may be less than this run's own budget.
+    private static void CheckSharedLedger(RunContext context)
+    {
+        if (context.Ledger is not { } ledger || !File.Exists(ledger.Journal))
+            return;
+        var books = LedgerJournal.Read(ledger.Journal);
+        var (budget, rounds) = (books.Budget!, context.Settings.Rounds);
+        var history = books.History;
+        var after = PrivacyAccountant.Epsilon(history with { Events = history.Events.Add(context.ReleaseEvent with { Count = rounds }) }, budget.Delta);
+        if (after <= budget.Epsilon)
+            return;
+        var spent = PrivacyAccountant.Epsilon(history, budget.Delta);
+        throw new BudgetRefusedException(string.Create(
+            CultureInfo.InvariantCulture,
+            $"the ledger {ledger.Folder} refuses this run: epsilon {spent:0.####} of {budget.Epsilon:g} is spent at delta {budget.Delta:g}, and with {rounds} rounds more at noise multiplier {context.NoiseMultiplier:0.####} it would be {after:0.####}; {WayOut(context, books, rounds)}"));
+    }
+
+    private static string WayOut(RunContext context, LedgerState books, int rounds)
+    {
+        try
+        {
+            var noise = NoiseSearch.NoiseMultiplier(
+                books.Budget!.Epsilon, books.Budget.Delta, rounds, context.ReleaseEvent.Sampling, books.Budget.Adjacency, books.History.Grouped().Events);
+            return string.Create(CultureInfo.InvariantCulture, $"chorus.privacy.noise-multiplier = {Math.Ceiling(noise * 1000) / 1000:0.###} would fit, or fewer rounds");
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            return "no noise would fit: the data's budget is used up";
         }
     }
 

@@ -27,6 +27,11 @@ public sealed class SharedLedgerTests : IDisposable
         Assert.Contains("epsilon", third.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(Path.Combine(_folder.In("three"), "rounds")));
 
+        // Asked before, it leaves no folder either, and says what noise would fit.
+        var e = Assert.Throws<BudgetRefusedException>(() => Prepare("four", "ledger-epsilon = auto", RunPreparation.CheckBudget));
+        Assert.Contains("would fit", e.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_folder.In("four")));
+
         // The two had the same settings, data and seed, and yet each of their rounds is a charge of its own.
         var books = LedgerJournal.Read(LedgerFiles.JournalIn(_folder.In("ledger")));
         Assert.Equal(4, books.Charges.Count);
@@ -72,12 +77,12 @@ public sealed class SharedLedgerTests : IDisposable
         return (await new TestRun().RunAsync(context))!;
     }
 
-    private RunContext Prepare(string name, string privacy) => RunPreparation.New(
+    private RunContext Prepare(string name, string privacy, Action<RunContext>? check = null) => RunPreparation.New(
         TestRun.Settings(
             _folder.In("data"),
             $$"""
             chorus.evaluation { downstream = off, distances = off }
             chorus.privacy { epsilon = 2, ledger = "{{_folder.In("ledger")}}", {{privacy}} }
             """),
-        _folder.In(name), null, CancellationToken.None);
+        _folder.In(name), null, CancellationToken.None, check);
 }
