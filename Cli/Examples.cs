@@ -29,6 +29,9 @@ internal static class Examples
             "chorus audit                                      one release of the quickstart's mechanism",
             "chorus audit --epsilon 4 --seed 1 --out audits/4  at the noise that makes a release cost 4, repeatable",
         ],
+        ["model"] = ["chorus model tokenize --checkpoint Llama-3-8B --text-file texts.txt --json", "chorus model embed --checkpoint all-MiniLM-L6-v2 --text-file texts.txt --output out.safetensors"],
+        ["tokenize"] = ["chorus model tokenize --checkpoint Llama-3-8B --text-file texts.txt --json"],
+        ["embed"] = ["chorus model embed --checkpoint all-MiniLM-L6-v2 --text-file texts.json --output out.safetensors --device cuda"],
         ["noise"] = ["chorus account noise --epsilon 1 --rounds 20 --delta 3e-6"],
     };
 

@@ -5,6 +5,7 @@ using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Cli;
 using Chorus.Cli.Commands;
+using Chorus.Cli.Commands.Model;
 using Chorus.Gpu.Runtime;
 using Chorus.Simulation.Data;
 
@@ -16,6 +17,7 @@ var root = new RootCommand("Chorus simulates private federated learning on text 
     DataCommand.Create(),
     AccountCommand.Create(),
     AuditCommand.Create(),
+    ModelCommand.Create(),
 };
 Examples.AddTo(root);
 var parsed = root.Parse(args);
@@ -44,7 +46,7 @@ catch (Exception e)
 {
     var (code, message) = e switch
     {
-        SettingsException or DataFormatException or DeviceNotFoundException or TorchLoadException => (ExitCode.BadInput, e.Message),
+        SettingsException or DataFormatException or InvalidDataException or DeviceNotFoundException or TorchLoadException => (ExitCode.BadInput, e.Message),
         // A guard's message says name, range and value; the runtime adds the name of a parameter that no user knows.
         ArgumentException { ParamName: { } parameter } => (ExitCode.BadInput, e.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal)),
         ArgumentException => (ExitCode.BadInput, e.Message),

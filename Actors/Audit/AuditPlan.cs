@@ -101,7 +101,7 @@ public sealed record AuditPlan(
                 adjacency = add-or-remove-one
                 reproducible-noise = {{(ReproducibleNoise ? "on" : "off")}}
               }
-              encoder.dimension = {{dimension}}
+              encoder { kind = hashed-ngrams, checkpoint = "", dimension = {{dimension}} }
               synthetic.texts = 10
               evaluation { distances = off, downstream = off }
               diagnostics = off

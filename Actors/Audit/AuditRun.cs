@@ -41,7 +41,7 @@ public static class AuditRun
         string[] publicTexts = [.. Enumerable.Range(0, FederatedCorpus.MinimumTexts).Select(i => $"public text {i}")];
         var data = Path.Combine(folder, "data");
         var settings = plan.Settings(data);
-        var canaries = PopriCanaries.Choose(HashedNgramEncoder.Fit(publicTexts, settings.EncoderDimension), plan.Candidates);
+        var canaries = PopriCanaries.Choose(HashedNgramEncoder.Fit(publicTexts, settings.Encoder.Dimension!.Value), plan.Candidates);
         Write(data, publicTexts, canaries.Texts.Take(plan.Canaries));
         using var prepared = RunPreparation.New(settings, Path.Combine(folder, "run"), null, ct);
         var context = prepared with { Mechanism = plan.Mechanism, CohortSeed = plan.Seed };

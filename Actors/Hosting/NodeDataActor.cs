@@ -1,15 +1,17 @@
 using Akka.Actor;
 using Akka.Event;
+using Chorus.Actors.Embedding;
 using Chorus.Actors.Runs;
+using Chorus.Actors.Settings;
+using Chorus.Gpu.Runtime;
 using Chorus.Simulation.Data;
-using Chorus.Simulation.Embedding;
 using Chorus.Simulation.Federation;
 
 namespace Chorus.Actors.Hosting;
 
 /// <summary>
 /// One a client node: asks the coordinator what the run is, opens its data here (synthesising it where it is missing),
-/// checks that it is the very same data, and fits the encoder on the public set.
+/// checks that it is the very same data, and opens the encoder: fitted on the public set, or a checkpoint whose hash is checked too.
 /// </summary>
 public sealed class NodeDataActor : UntypedActor, IWithTimers
 {
@@ -58,7 +60,7 @@ public sealed class NodeDataActor : UntypedActor, IWithTimers
                 Task.Run(() => Open(description)).PipeTo(
                     Self,
                     success: opened => opened,
-                    failure: e => new NodeUnfit(description.Run, e is DataFormatException or IOException ? e.Message : e.ToString()));
+                    failure: e => new NodeUnfit(description.Run, e is DataFormatException or IOException or SettingsException or DeviceNotFoundException or TorchLoadException ? e.Message : e.ToString()));
                 break;
             case RunOnNode opened:
                 Settle(opened.Run, opened);
@@ -75,7 +77,7 @@ public sealed class NodeDataActor : UntypedActor, IWithTimers
         }
     }
 
-    protected override void PostStop() => (_outcome as RunOnNode)?.Corpus.Dispose();
+    protected override void PostStop() => (_outcome as RunOnNode)?.Dispose();
 
     private bool Known(string run) => _outcome is RunOnNode opened && opened.Run == run;
 
@@ -89,11 +91,11 @@ public sealed class NodeDataActor : UntypedActor, IWithTimers
     {
         if (run != _opening)
         {
-            (outcome as RunOnNode)?.Corpus.Dispose();
+            (outcome as RunOnNode)?.Dispose();
             return;
         }
 
-        (_outcome as RunOnNode)?.Corpus.Dispose();
+        (_outcome as RunOnNode)?.Dispose();
         (_outcome, _opening) = (outcome, null);
         foreach (var waiting in _waiting)
             waiting.Tell(outcome);
@@ -109,8 +111,16 @@ public sealed class NodeDataActor : UntypedActor, IWithTimers
             return new NodeUnfit(run.Run, $"{corpus.Directory} holds other data than the coordinator's: copy the same three files to every machine");
         }
 
-        var encoder = HashedNgramEncoder.Fit(corpus.Initial, run.EncoderDimension);
-        return new RunOnNode(run.Run, corpus, encoder, new BlockLayout(run.Clients, run.BlockSize));
+        try
+        {
+            var encoder = RunEncoder.Open(new EncoderSettings(run.EncoderDimension, run.EncoderCheckpoint, run.EncoderDevice, run.EncoderSha256), corpus.Initial);
+            return new RunOnNode(run.Run, corpus, encoder, new BlockLayout(run.Clients, run.BlockSize));
+        }
+        catch
+        {
+            corpus.Dispose();
+            throw;
+        }
     }
 
     private sealed class Retry

@@ -16,7 +16,14 @@ public sealed record NodeServices(IActorRef Data, IActorRef Candidates, IActorRe
 internal sealed record GetRunOnNode(string Run) : ClientProtocol.ILocal;
 
 /// <summary>The run's data is open on this node.</summary>
-internal sealed record RunOnNode(string Run, FederatedCorpus Corpus, ISentenceEncoder Encoder, BlockLayout Layout) : ClientProtocol.ILocal;
+internal sealed record RunOnNode(string Run, FederatedCorpus Corpus, ISentenceEncoder Encoder, BlockLayout Layout) : ClientProtocol.ILocal, IDisposable
+{
+    public void Dispose()
+    {
+        (Encoder as IDisposable)?.Dispose();
+        Corpus.Dispose();
+    }
+}
 
 /// <summary>This node cannot take part in the run, and why.</summary>
 internal sealed record NodeUnfit(string Run, string Reason) : ClientProtocol.ILocal;

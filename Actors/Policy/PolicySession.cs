@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
+using Chorus.Actors.Embedding;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Data;
@@ -33,7 +34,7 @@ public sealed class PolicySession : IDisposable
         _folder = new RunFolder(folder);
         _settings = RunSettings.Load(_folder.Settings);
         _corpus = RunData.Open(_settings.Data.Directory, _settings.Data.Synthesis);
-        _encoder = HashedNgramEncoder.Fit(_corpus.Initial, _settings.EncoderDimension);
+        _encoder = RunEncoder.Open(_settings.Encoder, _corpus.Initial);
         _policy = create(_settings, _corpus.Initial);
     }
 
@@ -98,6 +99,7 @@ public sealed class PolicySession : IDisposable
     public void Dispose()
     {
         _policy.Dispose();
+        (_encoder as IDisposable)?.Dispose();
         _corpus.Dispose();
     }
 

@@ -1,3 +1,4 @@
+using Chorus.Actors.Embedding;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Data;
@@ -30,8 +31,7 @@ public sealed record RunContext(
     /// <summary>The public, expected size of a round's cohort: what sums are divided by.</summary>
     public double ExpectedCohort => Settings.Clients.Cohort.ExpectedSize(Clients);
 
-    /// <summary>Fits the run's encoder: the same bits wherever it is fitted.</summary>
-    public ISentenceEncoder FitEncoder() => HashedNgramEncoder.Fit(Corpus.Initial, Settings.EncoderDimension);
+    private readonly Lazy<ISentenceEncoder> _encoder = new(() => RunEncoder.Open(Settings.Encoder, Corpus.Initial));
 
     /// <summary>What cohorts are drawn from, where it is given: else the run's seed, or a secret (see privacy.reproducible-noise).</summary>
     public ulong? CohortSeed { get; init; }
@@ -40,8 +40,13 @@ public sealed record RunContext(
     public PrivacyEvent ReleaseEvent => new(
         Simulation.Privacy.Mechanism.DiscreteGaussian, NoiseMultiplier, Settings.SamplingOf(Clients));
 
+    /// <summary>The run's encoder, made when it is first asked for.</summary>
+    public ISentenceEncoder Encoder => _encoder.Value;
+
     public void Dispose()
     {
+        if (_encoder is { IsValueCreated: true, Value: IDisposable encoder })
+            encoder.Dispose();
         Corpus.Dispose();
         Ledger?.Dispose();
     }

@@ -277,7 +277,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     {
         if (!context.Settings.Evaluation.Distances)
             return (null, null);
-        var encoder = context.FitEncoder();
+        var encoder = context.Encoder;
         var (texts, heldOut) = (encode(encoder), EmbeddingMatrix.Encode(encoder, context.Corpus.Eval));
         return (FrechetDistance.Between(texts, heldOut), MeanDistance.Squared(texts, heldOut));
     }
@@ -300,7 +300,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         var settings = _context.Settings;
         Sender.Tell(new RunDescription(
             _context.Run, settings.Data.Directory, settings.Data.Synthesis, _context.Corpus.Sha256, _context.Clients,
-            settings.Clients.BlockSize, settings.EncoderDimension));
+            settings.Clients.BlockSize, settings.Encoder.Dimension!.Value, settings.Encoder.Checkpoint, settings.Encoder.Device, settings.Encoder.Sha256));
     }
 
     private void Publish(string stage, long done, long total, string detail) =>

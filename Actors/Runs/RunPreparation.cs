@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Akka.Configuration;
+using Chorus.Actors.Embedding;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Federation;
@@ -30,6 +31,7 @@ public static class RunPreparation
             throw new SettingsException($"{run.Path} is not empty and holds no run: choose another --out");
         if (File.Exists(run.Path))
             throw new SettingsException($"{run.Path} is a file: choose another --out");
+        settings = RunEncoder.Resolve(settings);
         if (settings.Data.Synthesis is { } synthesis)
             RunData.Synthesise(synthesis, clientsWritten, ct);
         var context = Open(settings, run, RandomNumberGenerator.GetHexString(16, lowercase: true));
@@ -132,7 +134,10 @@ public static class RunPreparation
             var ledger = settings.Privacy.Ledger.Length > 0 ? LedgerFiles.Hold(settings.Privacy.Ledger) : null;
             var sha256 = RunData.Sha256(settings.Hocon);
             var run = string.Create(CultureInfo.InvariantCulture, $"{settings.Name}-{RunData.Sha256(sha256 + corpus.Sha256)[..12]}");
-            return new RunContext(run, settings, sha256, folder, corpus, clients, noise, delta, instance, ledger);
+            var context = new RunContext(run, settings, sha256, folder, corpus, clients, noise, delta, instance, ledger);
+            if (settings.Encoder.Checkpoint.Length > 0)
+                _ = context.Encoder; // a checkpoint that is gone or changed is told now, not in the middle of a round
+            return context;
         }
         catch
         {

@@ -16,7 +16,8 @@ public static class RunProtocol
 
     /// <summary>All that a client node needs to take part. Exactly one of the two data fields says where the data is.</summary>
     public sealed record RunDescription(
-        string Run, string DataDirectory, SynthesisSettings? Synthesis, string DataSha256, int Clients, int BlockSize, int EncoderDimension) : IRunMessage;
+        string Run, string DataDirectory, SynthesisSettings? Synthesis, string DataSha256, int Clients, int BlockSize, int EncoderDimension,
+        string EncoderCheckpoint = "", string EncoderDevice = "cpu", string? EncoderSha256 = null) : IRunMessage;
 
     /// <param name="CohortSeed">What cohorts are drawn from: secret unless the run is to be repeated. Null in old journals: the run's seed.</param>
     public sealed record RunStarted(string Run, string SettingsSha256, string DataSha256, int Clients, ulong? CohortSeed = null) : IEvent;

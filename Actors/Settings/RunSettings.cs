@@ -26,7 +26,7 @@ public sealed record RunSettings
 
     public required PrivacySettings Privacy { get; init; }
 
-    public required int EncoderDimension { get; init; }
+    public required EncoderSettings Encoder { get; init; }
 
     public required PolicyRunSettings Policy { get; init; }
 
@@ -58,7 +58,7 @@ public sealed record RunSettings
             Clients = ClientSettings.From(read),
             Popri = popri,
             Privacy = PrivacySettings.From(read),
-            EncoderDimension = Encoder(read),
+            Encoder = EncoderSettings.From(read),
             Policy = PolicyRunSettings.From(read, popri),
             SyntheticTexts = read.Int("synthetic.texts", 10, 1_000_000),
             Evaluation = EvaluationSettings.From(read),
@@ -76,18 +76,21 @@ public sealed record RunSettings
         _ => Sampling.Full,
     };
 
+    /// <summary>These settings with other values for some keys.</summary>
+    public RunSettings With(params ReadOnlySpan<(string Key, string Value)> values)
+    {
+        var changed = new System.Text.StringBuilder(Hocon);
+        foreach (var (key, value) in values)
+            changed.AppendLine(System.Globalization.CultureInfo.InvariantCulture, $"chorus.{key} = {SettingsReader.Quote(value)}");
+        return From(("the resolved settings", ConfigurationFactory.ParseString(changed.ToString())));
+    }
+
     private static string FileSafe(SettingsReader read, string key)
     {
         var name = read.Text(key);
         return name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && name[0] != '.'
             ? name
             : throw read.Wrong(key, "1 to 64 letters, digits, '-', '_' or '.'");
-    }
-
-    private static int Encoder(SettingsReader read)
-    {
-        read.OneOf("encoder.kind", "hashed-ngrams");
-        return read.Int("encoder.dimension", 8, 4096);
     }
 }
 

@@ -65,6 +65,11 @@ public sealed class SettingsReader
     public double? AutoOrAbove(string key, double above, double max = double.MaxValue) =>
         _values[key] == "auto" ? null : Above(key, above, max);
 
+    /// <summary>Null for <c>auto</c>, else a whole number in [<paramref name="min"/>, <paramref name="max"/>].</summary>
+    public int? AutoOrInt(string key, int min, int max) => _values[key] == "auto" ? null
+        : int.TryParse(_values[key], NumberStyles.Integer, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max ? value
+        : throw Wrong(key, $"auto or a whole number in [{min}, {max}]");
+
     public bool Flag(string key) => _values[key] switch
     {
         "on" or "true" or "yes" => true,
@@ -139,7 +144,8 @@ public sealed class SettingsReader
         }
     }
 
-    private static string Quote(string value) =>
+    /// <summary>A value as HOCON reads it back.</summary>
+    internal static string Quote(string value) =>
         value.Length > 0 && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '+')
             ? value
             : $"\"{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";

@@ -10,7 +10,7 @@ namespace Chorus.Gpu.Tokenizers;
 /// <see cref="Encode"/> never makes a special token: a private text that spells out "&lt;|endoftext|&gt;" is a text like any
 /// other. Here it differs from Hugging Face's tokenizers, which read special tokens in texts.
 /// </remarks>
-public sealed partial class ByteLevelBpeTokenizer
+public sealed partial class ByteLevelBpeTokenizer : ITokenizer
 {
     /// <summary>The end of a document; also padding, and the beginning where a model wants one.</summary>
     public const string EndOfTextToken = "<|endoftext|>";
@@ -100,6 +100,35 @@ public sealed partial class ByteLevelBpeTokenizer
             text.Write(_bytes[id]);
         }
         return Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length);
+    }
+
+    int? ITokenizer.BeginOfText => EndOfText;
+
+    int? ITokenizer.EndOfText => EndOfText;
+
+    int? ITokenizer.Padding => EndOfText;
+
+    // It has no template: nothing is put around a text.
+    int[] ITokenizer.Encode(string text, bool addSpecialTokens) => Encode(text);
+
+    int[] ITokenizer.EncodePlain(string text) => Encode(text);
+
+    string ITokenizer.Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens)
+    {
+        if (skipSpecialTokens)
+            return Decode(ids);
+        var names = _json.AddedTokens.ToDictionary(t => t.Id, t => t.Content);
+        var text = new StringBuilder();
+        var start = 0;
+        for (var i = 0; i <= ids.Length; i++)
+        {
+            string? special = null;
+            if (i < ids.Length && !names.TryGetValue(ids[i], out special))
+                continue;
+            text.Append(Decode(ids[start..i])).Append(special);
+            start = i + 1;
+        }
+        return text.ToString();
     }
 
     private int[] EncodeWholeWords(string text)

@@ -17,6 +17,9 @@ public sealed class ExamplesTests(CliFixture shared)
     [InlineData("account epsilon")]
     [InlineData("account noise")]
     [InlineData("audit")]
+    [InlineData("model")]
+    [InlineData("model tokenize")]
+    [InlineData("model embed")]
     public async Task Given_any_command_When_help_is_asked_for_Then_it_ends_in_examples(string command)
     {
         await using var chorus = ChildProcess.Chorus(shared.Folder, [.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);

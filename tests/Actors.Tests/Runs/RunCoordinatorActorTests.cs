@@ -194,7 +194,7 @@ public sealed class RunCoordinatorActorTests : TestKit
     private async Task<BlockProtocol.VoteBlock[]> FeedbackAsync(TinyRunFolder run, IActorRef coordinator)
     {
         await _policy.ExpectMsgAsync<PolicyProtocol.GenerateCandidates>(Patience);
-        var embeddings = EmbeddingMatrix.Encode(run.Context.FitEncoder(), [.. Enumerable.Range(0, Candidates).Select(i => $"rivers and {i} ports")]);
+        var embeddings = EmbeddingMatrix.Encode(run.Context.Encoder, [.. Enumerable.Range(0, Candidates).Select(i => $"rivers and {i} ports")]);
         RunFolder.Write(run.Folder.CandidateEmbeddings(1), embeddings.ToBytes());
         coordinator.Tell(new PolicyProtocol.CandidatesGenerated(run.Context.Run, 1, embeddings.Sha256, Candidates, 1));
         var leases = new List<BlockProtocol.VoteBlock>();

@@ -9,9 +9,9 @@ using Chorus.Actors.Collection;
 using Chorus.Actors.Evaluation;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Runs;
-using Chorus.Simulation.Privacy;
 using Chorus.Actors.Serialization;
 using Chorus.Actors.Settings;
+using Chorus.Simulation.Privacy;
 
 namespace Chorus.Actors.Tests.Serialization;
 

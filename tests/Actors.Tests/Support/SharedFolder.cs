@@ -1,0 +1,28 @@
+namespace Chorus.Actors.Tests.Support;
+
+/// <summary>Reference data kept in the folder "shared" beside the checkout; absent on most machines.</summary>
+internal static class SharedFolder
+{
+    internal static string? Find(string relative)
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            var candidate = Path.Combine(folder.FullName, "shared", relative);
+            if (Path.Exists(candidate))
+                return candidate;
+        }
+
+        return null;
+    }
+}
+
+/// <summary>A fact that needs a file or folder below "shared", and is skipped where that is not there.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class SharedFactAttribute : FactAttribute
+{
+    public SharedFactAttribute(string relative)
+    {
+        if (SharedFolder.Find(relative) is null)
+            Skip = $"shared/{relative} is not beside this checkout";
+    }
+}
