@@ -29,7 +29,14 @@ internal static class Examples
             "chorus audit                                      one release of the quickstart's mechanism",
             "chorus audit --epsilon 4 --seed 1 --out audits/4  at the noise that makes a release cost 4, repeatable",
         ],
-        ["model"] = ["chorus model tokenize --checkpoint Llama-3-8B --text-file texts.txt --json", "chorus model embed --checkpoint all-MiniLM-L6-v2 --text-file texts.txt --output out.safetensors"],
+        ["model"] = ["chorus model info --checkpoint Llama-3-8B", "chorus model generate --checkpoint distilgpt2 --prompt 'Mr. Speaker,'", "chorus model tokenize --checkpoint Llama-3-8B --text-file texts.txt --json", "chorus model embed --checkpoint all-MiniLM-L6-v2 --text-file texts.txt --output out.safetensors"],
+        ["info"] = ["chorus model info --checkpoint Llama-3-8B", "chorus model info --checkpoint Llama-3-8B --adapter runs/mine/policy/020"],
+        ["logits"] = ["chorus model logits --checkpoint Llama-3-8B --input ids.safetensors --output logits.safetensors --device cuda"],
+        ["generate"] =
+        [
+            "chorus model generate --checkpoint distilgpt2 --prompt 'Mr. Speaker,' --samples 3 --seed 7",
+            "chorus model generate --checkpoint Llama-3-8B --adapter runs/mine/policy/020 --prompt-file prompts.json --device cuda --dtype bfloat16 --json",
+        ],
         ["tokenize"] = ["chorus model tokenize --checkpoint Llama-3-8B --text-file texts.txt --json"],
         ["embed"] = ["chorus model embed --checkpoint all-MiniLM-L6-v2 --text-file texts.json --output out.safetensors --device cuda"],
         ["noise"] = ["chorus account noise --epsilon 1 --rounds 20 --delta 3e-6"],

@@ -1,117 +1,113 @@
 using System.Text.Json;
 using Chorus.Gpu.Models;
+using static Chorus.Gpu.Checkpoints.ConfigJson;
+using static TorchSharp.torch;
 
 namespace Chorus.Gpu.Checkpoints;
 
 /// <summary>A Llama model's shape as transformers writes it in config.json.</summary>
 internal static class LlamaConfigJson
 {
-    internal static void Write(string path, LlamaConfig config, int? endToken) => AtomicFile.Write(path, stream =>
+    internal static void Write(string path, LlamaConfig config, ScalarType type, int? endToken) => AtomicFile.Write(path, stream =>
     {
         using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
         json.WriteStartObject();
-        json.WriteStartArray("architectures");
-        json.WriteStringValue("LlamaForCausalLM");
-        json.WriteEndArray();
-        json.WriteBoolean("attention_bias", false);
+        WriteArchitecture(json, "LlamaForCausalLM", "llama");
+        json.WriteBoolean("attention_bias", config.AttentionBias);
         json.WriteNumber("attention_dropout", 0.0);
-        foreach (var name in new[] { "bos_token_id", "eos_token_id", "pad_token_id" })
-        {
-            if (endToken is { } end)
-                json.WriteNumber(name, end);
-            else
-                json.WriteNull(name); // left out, transformers would put its own 1 and 2 there
-        }
-        json.WriteString("dtype", "float32");
+        WriteTokens(json, endToken);
+        json.WriteString("dtype", TypeName(type));
         json.WriteNumber("head_dim", config.HeadSize);
         json.WriteString("hidden_act", "silu");
         json.WriteNumber("hidden_size", config.HiddenSize);
         json.WriteNumber("initializer_range", 0.02);
         json.WriteNumber("intermediate_size", config.IntermediateSize);
         json.WriteNumber("max_position_embeddings", config.MaxLength);
-        json.WriteBoolean("mlp_bias", false);
-        json.WriteString("model_type", "llama");
+        json.WriteBoolean("mlp_bias", config.MlpBias);
         json.WriteNumber("num_attention_heads", config.Heads);
         json.WriteNumber("num_hidden_layers", config.Layers);
         json.WriteNumber("num_key_value_heads", config.KeyValueHeads);
         json.WriteNumber("rms_norm_eps", config.NormEpsilon);
-        json.WriteStartObject("rope_parameters"); // transformers 5
+        WriteRope(json, "rope_parameters", config); // transformers 5
+        if (config.RotaryScaling is null)
+            json.WriteNull("rope_scaling");
+        else
+            WriteRope(json, "rope_scaling", config); // transformers 4
         json.WriteNumber("rope_theta", config.RopeTheta);
-        json.WriteString("rope_type", "default");
-        json.WriteEndObject();
-        json.WriteNumber("rope_theta", config.RopeTheta); // transformers 4
         json.WriteBoolean("tie_word_embeddings", config.TieEmbeddings);
-        json.WriteString("torch_dtype", "float32");
+        json.WriteString("torch_dtype", TypeName(type));
         json.WriteBoolean("use_cache", true);
         json.WriteNumber("vocab_size", config.VocabularySize);
         json.WriteEndObject();
     });
 
     /// <exception cref="InvalidDataException">A key is missing or wrong, or the model is one that this program does not compute.</exception>
-    internal static LlamaConfig Read(string path)
+    internal static LlamaConfig Read(string path) => ConfigJson.Read(path, "Llama", root =>
     {
-        try
+        if (Given(root, "hidden_act") && root.GetProperty("hidden_act").GetString() is not ("silu" or "swish"))
+            throw new InvalidDataException($"hidden_act must be silu, found {root.GetProperty("hidden_act")}");
+        int heads = Integer(root, "num_attention_heads"), hidden = Integer(root, "hidden_size"), length = Integer(root, "max_position_embeddings", 2048);
+        var (theta, scaling) = Rope(root, length);
+        var config = new LlamaConfig
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
-            var root = json.RootElement;
-            Require(root, "model_type", "llama");
-            Require(root, "hidden_act", "silu");
-            foreach (var name in new[] { "attention_bias", "mlp_bias" })
-            {
-                if (root.TryGetProperty(name, out var bias) && bias.ValueKind == JsonValueKind.True)
-                    throw new InvalidDataException($"{name} must be false: projections with biases are not computed here");
-            }
-            int heads = Integer(root, "num_attention_heads"), hidden = Integer(root, "hidden_size");
-            var config = new LlamaConfig
-            {
-                VocabularySize = Integer(root, "vocab_size"),
-                HiddenSize = hidden,
-                IntermediateSize = Integer(root, "intermediate_size"),
-                Layers = Integer(root, "num_hidden_layers"),
-                Heads = heads,
-                KeyValueHeads = Given(root, "num_key_value_heads") ? Integer(root, "num_key_value_heads") : heads,
-                HeadSize = Given(root, "head_dim") ? Integer(root, "head_dim") : hidden / heads,
-                RopeTheta = RopeTheta(root),
-                NormEpsilon = root.GetProperty("rms_norm_eps").GetDouble(),
-                TieEmbeddings = root.TryGetProperty("tie_word_embeddings", out var tie) && tie.GetBoolean(),
-                MaxLength = Integer(root, "max_position_embeddings"),
-            };
-            config.Validate();
-            return config;
-        }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or InvalidDataException or ArgumentException)
-        {
-            throw new InvalidDataException($"{path}: expected the config.json of a Llama model; {e.Message}", e);
-        }
-    }
+            VocabularySize = Integer(root, "vocab_size"),
+            HiddenSize = hidden,
+            IntermediateSize = Integer(root, "intermediate_size"),
+            Layers = Integer(root, "num_hidden_layers"),
+            Heads = heads,
+            KeyValueHeads = Integer(root, "num_key_value_heads", heads),
+            HeadSize = Given(root, "head_dim") ? Integer(root, "head_dim") : hidden / Math.Max(1, heads),
+            RopeTheta = theta,
+            RotaryScaling = scaling,
+            NormEpsilon = Number(root, "rms_norm_eps", 1e-6),
+            TieEmbeddings = Flag(root, "tie_word_embeddings", false),
+            AttentionBias = Flag(root, "attention_bias", false),
+            MlpBias = Flag(root, "mlp_bias", false),
+            MaxLength = length,
+        };
+        config.Validate();
+        return config;
+    });
 
-    // Transformers 5 keeps it in rope_parameters; older checkpoints have rope_theta, and scaling in rope_scaling, at the top.
-    private static double RopeTheta(JsonElement root)
+    // transformers 5 keeps all in rope_parameters; before, rope_theta stood at the top and rope_scaling held the rest, or null.
+    private static (double Theta, RotaryScaling? Scaling) Rope(JsonElement root, int length)
     {
+        double theta = Number(root, "rope_theta", 10_000);
         foreach (var name in new[] { "rope_parameters", "rope_scaling" })
         {
             if (!Given(root, name))
                 continue;
             var rope = root.GetProperty(name);
-            foreach (var key in new[] { "rope_type", "type" })
+            theta = Number(rope, "rope_theta", theta);
+            if (Number(rope, "partial_rotary_factor", 1) != 1)
+                throw new InvalidDataException($"{name}.partial_rotary_factor must be 1, found {rope.GetProperty("partial_rotary_factor")}: heads that turn in part are not computed here");
+            var type = Given(rope, "rope_type") ? rope.GetProperty("rope_type").GetString() : Given(rope, "type") ? rope.GetProperty("type").GetString() : "default";
+            return (theta, type switch
             {
-                if (rope.TryGetProperty(key, out var type) && type.GetString() != "default")
-                    throw new InvalidDataException($"{name}.{key} must be default, found {type.GetString()}: scaled rotary positions are not computed here");
-            }
-            if (rope.TryGetProperty("rope_theta", out var theta))
-                return theta.GetDouble();
+                "default" => null,
+                "linear" => new LinearRotaryScaling(Number(rope, "factor")),
+                "llama3" => new Llama3RotaryScaling(
+                    Number(rope, "factor"), Number(rope, "low_freq_factor"), Number(rope, "high_freq_factor"),
+                    Number(rope, "original_max_position_embeddings", Number(root, "original_max_position_embeddings", length))),
+                _ => throw new InvalidDataException($"{name}.rope_type must be default, linear or llama3, found {type}: other scalings of rotary positions are not computed here"),
+            });
         }
-        return root.TryGetProperty("rope_theta", out var top) ? top.GetDouble() : 10_000;
+        return (theta, null);
     }
 
-    private static bool Given(JsonElement root, string name) => root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null;
-
-    private static int Integer(JsonElement root, string name) => Given(root, name)
-        ? root.GetProperty(name).GetInt32() : throw new InvalidDataException($"{name} is missing");
-
-    private static void Require(JsonElement root, string name, string value)
+    private static void WriteRope(Utf8JsonWriter json, string name, LlamaConfig config)
     {
-        if (!root.TryGetProperty(name, out var found) || found.GetString() != value)
-            throw new InvalidDataException($"{name} must be {value}, found {(found.ValueKind == JsonValueKind.Undefined ? "nothing" : found.ToString())}");
+        json.WriteStartObject(name);
+        json.WriteNumber("rope_theta", config.RopeTheta);
+        json.WriteString("rope_type", config.RotaryScaling switch { null => "default", LinearRotaryScaling => "linear", _ => "llama3" });
+        if (config.RotaryScaling is { } scaling)
+            json.WriteNumber("factor", scaling.Factor);
+        if (config.RotaryScaling is Llama3RotaryScaling llama3)
+        {
+            json.WriteNumber("low_freq_factor", llama3.LowFrequencyFactor);
+            json.WriteNumber("high_freq_factor", llama3.HighFrequencyFactor);
+            json.WriteNumber("original_max_position_embeddings", (long)llama3.OriginalLength);
+        }
+        json.WriteEndObject();
     }
 }

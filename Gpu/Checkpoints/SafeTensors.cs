@@ -74,18 +74,16 @@ public static class SafeTensors
     /// <exception cref="InvalidDataException">No safetensors file, or a damaged one; the message names the tensor.</exception>
     public static Dictionary<string, Tensor> Read(string path, torch.Device device, ScalarType? type = null)
     {
-        using var file = File.OpenHandle(path);
-        var header = SafeTensorsHeader.Read(file, path);
+        using var file = SafeTensorsFile.Open(path);
         var tensors = new Dictionary<string, Tensor>(StringComparer.Ordinal);
         try
         {
-            foreach (var entry in header.Entries)
+            foreach (var entry in file.Header.Entries)
             {
-                using var scope = NewDisposeScope();
-                var tensor = empty(entry.Shape, dtype: entry.Type.Torch);
-                ReadValues(file, tensor, entry, path);
                 var wanted = type is { } t && entry.Type.IsFloatingPoint ? t : entry.Type.Torch;
-                tensors[entry.Name] = tensor.to(wanted, device).DetachFromDisposeScope();
+                var tensor = empty(entry.Shape, dtype: wanted, device: device).DetachFromDisposeScope();
+                tensors[entry.Name] = tensor;
+                file.CopyTo(entry, tensor);
             }
         }
         catch
@@ -105,6 +103,15 @@ public static class SafeTensors
         return SafeTensorsHeader.Read(file, path).Metadata;
     }
 
+    /// <summary>How many tensors a file holds, and how many numbers in all; from its header alone.</summary>
+    /// <exception cref="InvalidDataException">No safetensors file, or a damaged one.</exception>
+    public static (int Tensors, long Numbers) Count(string path)
+    {
+        using var file = File.OpenHandle(path);
+        var entries = SafeTensorsHeader.Read(file, path).Entries;
+        return (entries.Count, entries.Sum(e => e.Bytes / e.Type.Bytes));
+    }
+
     private static void WriteValues(Stream stream, Tensor tensor, SafeTensorType type)
     {
         using var noGrad = no_grad();
@@ -113,23 +120,6 @@ public static class SafeTensors
         var values = empty(tensor.shape, dtype: tensor.dtype).copy_(tensor.detach());
         foreach (var chunk in Chunks(values, type))
             stream.Write(chunk.bytes);
-    }
-
-    private static void ReadValues(Microsoft.Win32.SafeHandles.SafeFileHandle file, Tensor tensor, SafeTensorsHeader.Entry entry, string path)
-    {
-        using var scope = NewDisposeScope();
-        var offset = entry.Offset;
-        foreach (var chunk in Chunks(tensor, entry.Type))
-        {
-            for (var rest = chunk.bytes; rest.Length > 0;)
-            {
-                var read = RandomAccess.Read(file, rest, offset);
-                if (read == 0)
-                    throw new InvalidDataException($"{path}: tensor {entry.Name} is cut short");
-                offset += read;
-                rest = rest[read..];
-            }
-        }
     }
 
     // Views of the values in order. Tensor.bytes is one span, which ends at 2 GiB; large embeddings do not.

@@ -15,6 +15,8 @@ internal sealed record SafeTensorType(string Name, ScalarType Torch, int Bytes)
         new("U8", ScalarType.Byte, 1), new("BOOL", ScalarType.Bool, 1),
     ];
 
+    internal static SafeTensorType Byte => Array.Find(All, t => t.Name == "U8")!;
+
     internal bool IsFloatingPoint => Name.EndsWith('4') && Name[0] == 'F' || Name is "F32" or "F16" or "BF16";
 
     internal static SafeTensorType Of(ScalarType type, string tensor) => Array.Find(All, t => t.Torch == type)

@@ -23,6 +23,9 @@ public sealed record DpoSettings
     /// <summary>Pairs a step.</summary>
     public int BatchSize { get; init => field = AtLeast(1, value, nameof(BatchSize)); } = 8;
 
+    /// <summary>Parts that a step's pairs are computed in, their gradients added up: the same step for a fraction of the memory.</summary>
+    public int GradientAccumulation { get; init => field = AtLeast(1, value, nameof(GradientAccumulation)); } = 1;
+
     /// <summary>The gradient is scaled down to this L2 norm; infinity leaves it.</summary>
     public double MaxGradientNorm
     {
@@ -35,6 +38,9 @@ public sealed record DpoSettings
 
     /// <summary>Longer prompts lose tokens at their left.</summary>
     public int MaxPromptTokens { get; init => field = AtLeast(1, value, nameof(MaxPromptTokens)); } = 512;
+
+    /// <summary>Pairs computed at once.</summary>
+    internal int PartSize => (BatchSize + GradientAccumulation - 1) / GradientAccumulation;
 
     private static double Positive(double value, string name) => value > 0 && double.IsFinite(value) ? value
         : throw new ArgumentOutOfRangeException(name, $"{name} must be > 0 and finite, got {value}");

@@ -10,19 +10,21 @@ namespace Chorus.Gpu.Dpo;
 /// <param name="model">Carries <paramref name="adapter"/>; its own weights stay.</param>
 /// <param name="adapter">Tuned from where it stands.</param>
 /// <param name="endToken">Ends a completion; a completion may hold it only as its last token.</param>
-public sealed class DpoTrainer(LlamaModel model, LoraAdapter adapter, int endToken)
+public sealed class DpoTrainer(CausalModel model, LoraAdapter adapter, int endToken)
 {
-    private const int ShufflePurpose = 0;
+    private const int ShufflePurpose = 0, DropoutPurpose = 1;
 
     /// <summary>One tuning with an optimiser of its own. One seed gives the same bytes at a fixed thread count.</summary>
     /// <param name="pairs">Completions not empty, prompts of at least one token.</param>
     /// <param name="s">Beta, learning rate, batches.</param>
-    /// <param name="seed">Of the epochs' orders.</param>
+    /// <param name="seed">Of the epochs' orders, and of what dropout drops.</param>
     /// <param name="steps">Told the number of steps done, after each.</param>
     /// <param name="ct">Looked at before every step; what was learned until then stays.</param>
+    /// <param name="resume">Where to keep the state from which a tuning that was stopped goes on, the same bit for bit as if it had not been; null keeps none.</param>
     /// <exception cref="ArgumentException">A pair is empty on one side, reaches past the model's MaxLength, or has tokens outside the vocabulary.</exception>
     /// <exception cref="ArithmeticException">The loss is not finite.</exception>
-    public DpoSummary Train(IReadOnlyList<TokenPair> pairs, DpoSettings s, ulong seed, IProgress<int>? steps, CancellationToken ct)
+    /// <exception cref="InvalidDataException">The state to go on from is of another tuning, or damaged.</exception>
+    public DpoSummary Train(IReadOnlyList<TokenPair> pairs, DpoSettings s, ulong seed, IProgress<int>? steps, CancellationToken ct, DpoResume? resume = null)
     {
         ArgumentNullException.ThrowIfNull(pairs);
         ArgumentNullException.ThrowIfNull(s);
@@ -32,17 +34,22 @@ public sealed class DpoTrainer(LlamaModel model, LoraAdapter adapter, int endTok
             return new DpoSummary(0, 0, 0, 0, 0);
 
         bool wasEnabled = adapter.Enabled;
-        var reference = Reference(pairs, s, ct);
-        adapter.Enabled = true;
         using var optimizer = optim.AdamW(adapter.Parameters, s.LearningRate, weight_decay: 0);
+        var state = resume is null ? null : new DpoState(resume, DpoState.Fingerprint(model, adapter, pairs, s, seed), adapter, optimizer);
+        var done = state?.Load() ?? new DpoProgress();
+        if (done.Step == pairs.Count.StepsOf(s))
+            return done.ToSummary(pairs.Count);
+        var reference = Reference(pairs, s, ct);
+        adapter.Enabled = adapter.Training = true;
         try
         {
-            return Train(pairs, reference, optimizer, s, seed, steps, ct);
+            return Train(pairs, reference, optimizer, s, seed, done, state, steps, ct);
         }
         finally
         {
             using var scope = NewDisposeScope(); // each look at a gradient makes a tensor
             optimizer.zero_grad();
+            adapter.Training = false;
             adapter.Enabled = wasEnabled;
         }
     }
@@ -56,11 +63,11 @@ public sealed class DpoTrainer(LlamaModel model, LoraAdapter adapter, int endTok
         {
             using var noGrad = no_grad();
             var reference = new (float Chosen, float Rejected)[pairs.Count];
-            for (int first = 0; first < pairs.Count; first += s.BatchSize)
+            for (int first = 0; first < pairs.Count; first += s.PartSize)
             {
                 ct.ThrowIfCancellationRequested();
                 using var scope = NewDisposeScope();
-                using var batch = new PairBatch([.. pairs.Skip(first).Take(s.BatchSize)], s.MaxPromptTokens, model.Device);
+                using var batch = new PairBatch([.. pairs.Skip(first).Take(s.PartSize)], s.MaxPromptTokens, model.Device);
                 var (chosen, rejected) = batch.LogProbabilities(model);
                 var (c, r) = (chosen.cpu().data<float>().ToArray(), rejected.cpu().data<float>().ToArray());
                 for (int i = 0; i < c.Length; i++)
@@ -75,45 +82,62 @@ public sealed class DpoTrainer(LlamaModel model, LoraAdapter adapter, int endTok
     }
 
     private DpoSummary Train(
-        IReadOnlyList<TokenPair> pairs, (float Chosen, float Rejected)[] reference, AdamW optimizer, DpoSettings s, ulong seed, IProgress<int>? steps, CancellationToken ct)
+        IReadOnlyList<TokenPair> pairs, (float Chosen, float Rejected)[] reference, AdamW optimizer, DpoSettings s, ulong seed,
+        DpoProgress done, DpoState? state, IProgress<int>? steps, CancellationToken ct)
     {
-        int step = 0, right = 0;
-        double firstLoss = 0, lastLoss = 0, margin = 0;
-        for (int epoch = 0; epoch < s.Epochs; epoch++)
+        int stepsPerEpoch = pairs.Count.StepsOf(s) / s.Epochs;
+        for (int epoch = done.Step / stepsPerEpoch; epoch < s.Epochs; epoch++)
         {
-            (right, margin) = (0, 0);
             var order = KeyedUniform.Permutation(pairs.Count, KeyedUniform.Bits(seed, ShufflePurpose, epoch, 0));
-            foreach (var indices in order.Chunk(s.BatchSize))
+            foreach (var indices in order.Chunk(s.BatchSize).Skip(done.Step - epoch * stepsPerEpoch))
             {
+                if (ct.IsCancellationRequested)
+                    state?.Save(done);
                 ct.ThrowIfCancellationRequested();
-                using var scope = NewDisposeScope();
-                foreach (var group in optimizer.ParamGroups)
-                    group.LearningRate = s.LearningRate * Math.Min(1, (step + 1.0) / Math.Max(1, s.WarmUpSteps));
-                optimizer.zero_grad();
-                using var batch = new PairBatch([.. indices.Select(i => pairs[i])], s.MaxPromptTokens, model.Device);
-                var referenceChosen = tensor(indices.Select(i => reference[i].Chosen).ToArray()).to(model.Device);
-                var referenceRejected = tensor(indices.Select(i => reference[i].Rejected).ToArray()).to(model.Device);
-                var (chosen, rejected) = batch.LogProbabilities(model);
-                var loss = DpoLoss.Loss(chosen, rejected, referenceChosen, referenceRejected, s.Beta, s.LabelSmoothing).mean();
-                lastLoss = loss.item<float>();
-                if (!double.IsFinite(lastLoss))
-                    throw new ArithmeticException($"the DPO loss must be finite, got {lastLoss} at step {step}; a lower learning rate may help");
-                if (step == 0)
-                    firstLoss = lastLoss;
-                foreach (float m in DpoLoss.Margin(chosen.detach(), rejected.detach(), referenceChosen, referenceRejected, s.Beta).cpu().data<float>())
-                {
-                    margin += m;
-                    right += m > 0 ? 1 : 0;
-                }
-                loss.backward();
-                if (double.IsFinite(s.MaxGradientNorm))
-                    nn.utils.clip_grad_norm_(adapter.Parameters, s.MaxGradientNorm);
-                optimizer.step();
-                step++;
-                steps?.Report(step);
+                done = Step(pairs, reference, indices, optimizer, s, seed, done.Step % stepsPerEpoch == 0 ? done with { Right = 0, Margin = 0 } : done);
+                if (state is not null && (done.Step % state.EverySteps == 0 || done.Step == stepsPerEpoch * s.Epochs))
+                    state.Save(done);
+                steps?.Report(done.Step);
             }
         }
-        return new DpoSummary(step, firstLoss, lastLoss, (double)right / pairs.Count, margin / pairs.Count);
+        return done.ToSummary(pairs.Count);
+    }
+
+    // One optimiser step on the mean loss of the pairs at these indices.
+    private DpoProgress Step(
+        IReadOnlyList<TokenPair> pairs, (float Chosen, float Rejected)[] reference, int[] indices, AdamW optimizer, DpoSettings s, ulong seed, DpoProgress done)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var group in optimizer.ParamGroups)
+            group.LearningRate = s.LearningRate * Math.Min(1, (done.Step + 1.0) / Math.Max(1, s.WarmUpSteps));
+        optimizer.zero_grad();
+        double loss = 0, margin = done.Margin;
+        int right = done.Right, part = 0;
+        foreach (var some in indices.Chunk(s.PartSize))
+        {
+            using var partScope = NewDisposeScope(); // activations of one part are gone before the next begins
+            if (adapter.Dropout > 0)
+                manual_seed((long)KeyedUniform.Bits(seed, DropoutPurpose, done.Step, part++)); // so that no generator's state needs saving
+            using var batch = new PairBatch([.. some.Select(i => pairs[i])], s.MaxPromptTokens, model.Device);
+            var referenceChosen = tensor(some.Select(i => reference[i].Chosen).ToArray()).to(model.Device);
+            var referenceRejected = tensor(some.Select(i => reference[i].Rejected).ToArray()).to(model.Device);
+            var (chosen, rejected) = batch.LogProbabilities(model);
+            var losses = DpoLoss.Loss(chosen, rejected, referenceChosen, referenceRejected, s.Beta, s.LabelSmoothing);
+            var share = some.Length == indices.Length ? losses.mean() : losses.sum([0L]).div(indices.Length);
+            loss += share.item<float>();
+            if (!double.IsFinite(loss))
+                throw new ArithmeticException($"the DPO loss must be finite, got {loss} at step {done.Step}; a lower learning rate may help");
+            foreach (float m in DpoLoss.Margin(chosen.detach(), rejected.detach(), referenceChosen, referenceRejected, s.Beta).cpu().data<float>())
+            {
+                margin += m;
+                right += m > 0 ? 1 : 0;
+            }
+            share.backward();
+        }
+        if (double.IsFinite(s.MaxGradientNorm))
+            nn.utils.clip_grad_norm_(adapter.Parameters, s.MaxGradientNorm);
+        optimizer.step();
+        return new DpoProgress(done.Step + 1, done.Step == 0 ? loss : done.FirstLoss, loss, right, margin);
     }
 
     private void Check(TokenPair pair, int index, DpoSettings s)
@@ -121,12 +145,12 @@ public sealed class DpoTrainer(LlamaModel model, LoraAdapter adapter, int endTok
         if (pair.Prompt.Length == 0 || pair.Chosen.Length == 0 || pair.Rejected.Length == 0)
             throw new ArgumentException($"pair {index}: prompt, chosen and rejected must have at least one token each, got {pair.Prompt.Length}, {pair.Chosen.Length}, {pair.Rejected.Length}");
         int longest = Math.Min(pair.Prompt.Length, s.MaxPromptTokens) + Math.Max(pair.Chosen.Length, pair.Rejected.Length) - 1;
-        if (longest > model.Config.MaxLength)
-            throw new ArgumentException($"pair {index}: prompt and completion must have at most MaxLength + 1 = {model.Config.MaxLength + 1} tokens, got {longest + 1}");
+        if (longest > model.Shape.MaxLength)
+            throw new ArgumentException($"pair {index}: prompt and completion must have at most MaxLength + 1 = {model.Shape.MaxLength + 1} tokens, got {longest + 1}");
         foreach (var tokens in (int[][])[pair.Prompt, pair.Chosen, pair.Rejected])
         {
-            if (tokens.FirstOrDefault(id => (uint)id >= (uint)model.Config.VocabularySize, 0) is var wrong and not 0)
-                throw new ArgumentException($"pair {index}: tokens must be in [0, {model.Config.VocabularySize}), got {wrong}");
+            if (tokens.FirstOrDefault(id => (uint)id >= (uint)model.Shape.VocabularySize, 0) is var wrong and not 0)
+                throw new ArgumentException($"pair {index}: tokens must be in [0, {model.Shape.VocabularySize}), got {wrong}");
         }
         if (pair.Chosen.AsSpan(..^1).Contains(endToken) || pair.Rejected.AsSpan(..^1).Contains(endToken))
             throw new ArgumentException($"pair {index}: a completion must hold the end token {endToken} only as its last token");

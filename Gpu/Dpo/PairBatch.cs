@@ -69,10 +69,10 @@ internal sealed class PairBatch : IDisposable
     }
 
     /// <summary>Summed log-probabilities of the chosen and of the rejected completions, each float32 [B]; the caller owns both.</summary>
-    public (Tensor Chosen, Tensor Rejected) LogProbabilities(LlamaModel model)
+    public (Tensor Chosen, Tensor Rejected) LogProbabilities(CausalModel model)
     {
         using var scope = NewDisposeScope();
-        var hidden = model.Hidden(_ids, _positions, _mask).view(-1, model.Config.HiddenSize).index_select(0, _at);
+        var hidden = model.Hidden(_ids, _positions, _mask).view(-1, model.Shape.HiddenSize).index_select(0, _at);
         var logits = model.Head(hidden).to_type(ScalarType.Float32);
         var each = logits.gather(1, _targets).squeeze(1) - logits.logsumexp(1);
         // Every token has a place of its own, so no two sums race on a GPU.

@@ -12,7 +12,7 @@ namespace Chorus.Gpu.Generation;
 /// </remarks>
 internal sealed class DecodingState : IDisposable
 {
-    private readonly LlamaConfig _config;
+    private readonly CausalShape _shape;
     private readonly Device _device;
     private readonly List<(Tensor Key, Tensor Value)> _prompts;
     private readonly List<(Tensor Key, Tensor Value)> _new = [];
@@ -22,14 +22,14 @@ internal sealed class DecodingState : IDisposable
     private Tensor? _slotOfRow; // int64 [R], index into P * S; null when row r is in slot r
     private int _length;
 
-    /// <param name="config">Of the model.</param>
+    /// <param name="shape">Of the model.</param>
     /// <param name="prompts">Keys and values [P, KVH, T, HS] of each layer; this state takes ownership.</param>
     /// <param name="promptLengths">How much of T each prompt fills.</param>
     /// <param name="promptOfRow">For each row its prompt; rows of one prompt lie beside each other.</param>
     /// <param name="maxNewTokens">M.</param>
-    public DecodingState(LlamaConfig config, List<(Tensor Key, Tensor Value)> prompts, IReadOnlyList<int> promptLengths, int[] promptOfRow, int maxNewTokens)
+    public DecodingState(CausalShape shape, List<(Tensor Key, Tensor Value)> prompts, IReadOnlyList<int> promptLengths, int[] promptOfRow, int maxNewTokens)
     {
-        _config = config;
+        _shape = shape;
         _prompts = prompts;
         _promptOfRow = promptOfRow;
         _promptCount = promptLengths.Count;
@@ -44,7 +44,7 @@ internal sealed class DecodingState : IDisposable
                 bias.AsSpan(p * time + promptLengths[p], time - promptLengths[p]).Fill(float.NegativeInfinity);
             PromptBias = tensor(bias, [_promptCount, 1, 1, time]).to(like.dtype, _device).DetachFromDisposeScope();
         }
-        for (int l = 0; l < config.Layers; l++)
+        for (int l = 0; l < shape.Layers; l++)
             _new.Add((NewCache(promptOfRow.Length, maxNewTokens, like), NewCache(promptOfRow.Length, maxNewTokens, like)));
         PlaceRows();
     }
@@ -73,18 +73,18 @@ internal sealed class DecodingState : IDisposable
     /// <summary>[R, NH, HS] to [P, KVH, S * G, HS], empty slots zero.</summary>
     public Tensor ToSlots(Tensor x)
     {
-        long group = _config.Heads / _config.KeyValueHeads;
+        long group = _shape.Heads / _shape.KeyValueHeads;
         if (_slotOfRow is not null)
-            x = zeros([_promptCount * _slots, _config.Heads, _config.HeadSize], x.dtype, _device).index_copy_(0, _slotOfRow, x);
-        return x.reshape(_promptCount, _slots, _config.KeyValueHeads, group, _config.HeadSize)
-            .transpose(1, 2).reshape(_promptCount, _config.KeyValueHeads, _slots * group, _config.HeadSize);
+            x = zeros([_promptCount * _slots, _shape.Heads, _shape.HeadSize], x.dtype, _device).index_copy_(0, _slotOfRow, x);
+        return x.reshape(_promptCount, _slots, _shape.KeyValueHeads, group, _shape.HeadSize)
+            .transpose(1, 2).reshape(_promptCount, _shape.KeyValueHeads, _slots * group, _shape.HeadSize);
     }
 
     /// <summary>[P, KVH, S * G, D] to [R, NH, D].</summary>
     public Tensor ToRows(Tensor x)
     {
-        long group = _config.Heads / _config.KeyValueHeads, size = x.shape[^1];
-        var bySlot = x.view(_promptCount, _config.KeyValueHeads, _slots, group, size).transpose(1, 2).reshape(_promptCount * _slots, _config.Heads, size);
+        long group = _shape.Heads / _shape.KeyValueHeads, size = x.shape[^1];
+        var bySlot = x.view(_promptCount, _shape.KeyValueHeads, _slots, group, size).transpose(1, 2).reshape(_promptCount * _slots, _shape.Heads, size);
         return _slotOfRow is null ? bySlot : bySlot.index_select(0, _slotOfRow);
     }
 
@@ -151,7 +151,7 @@ internal sealed class DecodingState : IDisposable
     }
 
     private Tensor NewCache(int rows, int maxNewTokens, Tensor like) =>
-        empty([rows, _config.KeyValueHeads, maxNewTokens, _config.HeadSize], like.dtype, _device).DetachFromDisposeScope();
+        empty([rows, _shape.KeyValueHeads, maxNewTokens, _shape.HeadSize], like.dtype, _device).DetachFromDisposeScope();
 
     private Tensor Index(int[] values) => tensor(Array.ConvertAll(values, v => (long)v)).to(_device);
 }

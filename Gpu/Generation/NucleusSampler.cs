@@ -53,6 +53,27 @@ public static class NucleusSampler
         return drawn;
     }
 
+    /// <summary>The drawn token where only the <paramref name="topK"/> likeliest may be; ties there go to the lower id too.</summary>
+    /// <param name="topK">0, or as many as there are: all.</param>
+    /// <inheritdoc cref="Draw(ReadOnlySpan{float}, double, double)"/>
+    public static int Draw(ReadOnlySpan<float> probabilities, int topK, double topP, double uniform)
+    {
+        if (topK <= 0 || topK >= probabilities.Length)
+            return Draw(probabilities, topP, uniform);
+        var sorted = ArrayPool<float>.Shared.Rent(probabilities.Length);
+        probabilities.CopyTo(sorted);
+        Array.Sort(sorted, 0, probabilities.Length);
+        float smallest = sorted[probabilities.Length - topK];
+        int room = topK; // for those as likely as the last
+        foreach (float p in probabilities)
+            room -= p > smallest ? 1 : 0;
+        for (int i = 0; i < probabilities.Length; i++)
+            sorted[i] = probabilities[i] > smallest || (probabilities[i] == smallest && room-- > 0) ? probabilities[i] : 0;
+        int drawn = Draw(sorted.AsSpan(0, probabilities.Length), topP, uniform);
+        ArrayPool<float>.Shared.Return(sorted);
+        return drawn;
+    }
+
     /// <summary>The index of the largest value, the lowest among equals.</summary>
     public static int Largest(ReadOnlySpan<float> values)
     {

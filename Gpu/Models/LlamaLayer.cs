@@ -14,14 +14,15 @@ public sealed class LlamaAttention : nn.Module
 {
     private readonly LlamaConfig _config;
 
-    internal LlamaAttention(LlamaConfig config, Func<long, long, Tensor> weight) : base(nameof(LlamaAttention))
+    internal LlamaAttention(LlamaConfig config, WeightSource weights) : base(nameof(LlamaAttention))
     {
         _config = config;
         long query = config.Heads * config.HeadSize, keyValue = config.KeyValueHeads * config.HeadSize;
-        Query = new Projection(weight(query, config.HiddenSize));
-        Key = new Projection(weight(keyValue, config.HiddenSize));
-        Value = new Projection(weight(keyValue, config.HiddenSize));
-        Output = new Projection(weight(config.HiddenSize, query));
+        Projection New(long outSize, long inSize) => new(weights.Matrix(outSize, inSize), config.AttentionBias ? weights.Vector(outSize, 0) : null);
+        Query = New(query, config.HiddenSize);
+        Key = New(keyValue, config.HiddenSize);
+        Value = New(keyValue, config.HiddenSize);
+        Output = New(config.HiddenSize, query);
         register_module("q_proj", Query);
         register_module("k_proj", Key);
         register_module("v_proj", Value);
@@ -42,37 +43,24 @@ public sealed class LlamaAttention : nn.Module
         using var scope = NewDisposeScope();
         long batch = x.shape[0], time = x.shape[1];
         var query = RotaryTable.Turn(Heads(Query.Apply(x), _config.Heads), frame.Cos, frame.Sin);
-        var key = Expand(RotaryTable.Turn(Heads(Key.Apply(x), _config.KeyValueHeads), frame.Cos, frame.Sin));
-        var value = Expand(Heads(Value.Apply(x), _config.KeyValueHeads));
-        var mixed = frame.Mask is null
-            ? nn.functional.scaled_dot_product_attention(query, key, value, is_casual: true)
-            : nn.functional.scaled_dot_product_attention(query, key, value, frame.Mask);
+        var key = RotaryTable.Turn(Heads(Key.Apply(x), _config.KeyValueHeads), frame.Cos, frame.Sin);
+        var mixed = CausalAttention.Mix(query, key, Heads(Value.Apply(x), _config.KeyValueHeads), frame.Mask);
         return Output.Apply(mixed.transpose(1, 2).reshape(batch, time, _config.Heads * _config.HeadSize)).MoveToOuterDisposeScope();
     }
 
     // [B, T, heads * HS] to [B, heads, T, HS]
     private Tensor Heads(Tensor x, long heads) => x.view(x.shape[0], x.shape[1], heads, _config.HeadSize).transpose(1, 2);
-
-    // Query head h reads key/value head h / (NH / KVH): [B, KVH, T, HS] to [B, NH, T, HS]. TorchSharp's attention has no GQA option.
-    private Tensor Expand(Tensor x)
-    {
-        if (_config.Heads == _config.KeyValueHeads)
-            return x;
-        long batch = x.shape[0], time = x.shape[2];
-        return x.unsqueeze(2)
-            .expand(batch, _config.KeyValueHeads, _config.Heads / _config.KeyValueHeads, time, _config.HeadSize)
-            .reshape(batch, _config.Heads, time, _config.HeadSize);
-    }
 }
 
 /// <summary>The SwiGLU feed-forward layer (arXiv:2002.05202): down(silu(gate(x)) * up(x)).</summary>
 public sealed class LlamaMlp : nn.Module
 {
-    internal LlamaMlp(LlamaConfig config, Func<long, long, Tensor> weight) : base(nameof(LlamaMlp))
+    internal LlamaMlp(LlamaConfig config, WeightSource weights) : base(nameof(LlamaMlp))
     {
-        Gate = new Projection(weight(config.IntermediateSize, config.HiddenSize));
-        Up = new Projection(weight(config.IntermediateSize, config.HiddenSize));
-        Down = new Projection(weight(config.HiddenSize, config.IntermediateSize));
+        Projection New(long outSize, long inSize) => new(weights.Matrix(outSize, inSize), config.MlpBias ? weights.Vector(outSize, 0) : null);
+        Gate = New(config.IntermediateSize, config.HiddenSize);
+        Up = New(config.IntermediateSize, config.HiddenSize);
+        Down = New(config.HiddenSize, config.IntermediateSize);
         register_module("gate_proj", Gate);
         register_module("up_proj", Up);
         register_module("down_proj", Down);
@@ -94,12 +82,12 @@ public sealed class LlamaMlp : nn.Module
 /// <summary>One decoder layer: attention and feed-forward, each after RMSNorm and added to the residual stream.</summary>
 public sealed class LlamaLayer : nn.Module
 {
-    internal LlamaLayer(LlamaConfig config, Func<long, long, Tensor> weight, Device device) : base(nameof(LlamaLayer))
+    internal LlamaLayer(LlamaConfig config, WeightSource weights) : base(nameof(LlamaLayer))
     {
-        Attention = new LlamaAttention(config, weight);
-        Mlp = new LlamaMlp(config, weight);
-        InputNorm = new RmsNorm(config.HiddenSize, config.NormEpsilon, device);
-        PostAttentionNorm = new RmsNorm(config.HiddenSize, config.NormEpsilon, device);
+        Attention = new LlamaAttention(config, weights);
+        Mlp = new LlamaMlp(config, weights);
+        InputNorm = new RmsNorm(config.HiddenSize, config.NormEpsilon, weights);
+        PostAttentionNorm = new RmsNorm(config.HiddenSize, config.NormEpsilon, weights);
         register_module("self_attn", Attention);
         register_module("mlp", Mlp);
         register_module("input_layernorm", InputNorm);

@@ -11,10 +11,10 @@ public sealed class RmsNorm : nn.Module
     /// <summary>w, [C].</summary>
     public Parameter Weight { get; }
 
-    internal RmsNorm(int size, double epsilon, Device device) : base(nameof(RmsNorm))
+    internal RmsNorm(int size, double epsilon, WeightSource weights) : base(nameof(RmsNorm))
     {
         _epsilon = epsilon;
-        Weight = (Parameter)new Parameter(ones(size, device: device)).DetachFromDisposeScope();
+        Weight = WeightSource.Owned(weights.Vector(size, 1));
         register_parameter("weight", Weight);
     }
 

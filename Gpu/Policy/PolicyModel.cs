@@ -27,7 +27,7 @@ public sealed class PolicyModel : IDisposable
     private const int AdapterPurpose = 1;
 
     private readonly PolicySettings _settings;
-    private readonly LlamaModel _model;
+    private readonly CausalModel _model;
     private readonly LoraAdapter _adapter;
 
     private PolicyModel(PolicySettings settings, string directory, bool fromCache, torch.Device device)
@@ -35,7 +35,7 @@ public sealed class PolicyModel : IDisposable
         _settings = settings;
         FromCache = fromCache;
         Tokenizer = ByteLevelBpeTokenizer.Load(Path.Combine(directory, PolicyPretraining.TokenizerFile));
-        _model = LlamaCheckpoint.Load(directory, device);
+        _model = CausalCheckpoint.Load(directory, device);
         _adapter = LoraAdapter.Attach(_model, settings.Lora, AdapterSeed);
         using var weights = File.OpenRead(Path.Combine(directory, PolicyPretraining.WeightsFile));
         Sha256 = Convert.ToHexStringLower(SHA256.HashData(weights));
@@ -50,7 +50,7 @@ public sealed class PolicyModel : IDisposable
     public bool FromCache { get; }
 
     /// <summary>Weights of the base model.</summary>
-    public long ParameterCount => _model.Config.ParameterCount;
+    public long ParameterCount => _model.Shape.ParameterCount;
 
     private ulong AdapterSeed => KeyedUniform.Derive(_settings.Seed, AdapterPurpose);
 

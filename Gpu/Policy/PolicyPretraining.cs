@@ -43,7 +43,7 @@ internal static class PolicyPretraining
         LanguageModelTrainer.Train(model, documents, settings, Relay.Of<TrainingProgress>(p, progress => new PolicyProgress(
             "pretrain", progress.Step, progress.Steps, string.Create(CultureInfo.InvariantCulture, $"loss {progress.Loss:F3}, {progress.TokensPerSecond:F0} tokens/s"))), ct);
         tokenizer.Save(Path.Combine(folder, TokenizerFile));
-        LlamaCheckpoint.Save(model, folder, tokenizer.EndOfText);
+        CausalCheckpoint.Save(model, folder, tokenizer.EndOfText);
     }
 
     /// <summary>A text as the model meets it: its first tokens and the end token.</summary>

@@ -14,7 +14,7 @@ public static class LanguageModelTrainer
     /// <exception cref="ArgumentException">Ids outside the vocabulary, fewer than two tokens, windows longer than the model's MaxLength.</exception>
     /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
     public static TrainingSummary Train(
-        LlamaModel model, IReadOnlyList<int[]> documents, LanguageModelTrainingSettings settings,
+        CausalModel model, IReadOnlyList<int[]> documents, LanguageModelTrainingSettings settings,
         IProgress<TrainingProgress>? progress = null, CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(model);

@@ -17,12 +17,12 @@ public static class NextTokenAccuracy
     /// <returns>Tokens predicted rightly, tokens counted, their ratio, and the mean cross-entropy in nats.</returns>
     /// <exception cref="ArgumentException">No document has two tokens, or an id is outside the vocabulary.</exception>
     public static (long Correct, long Counted, double Accuracy, double Loss) Measure(
-        LlamaModel model, IReadOnlyList<int[]> documents, int maxLength, int batchSize, CancellationToken ct = default)
+        CausalModel model, IReadOnlyList<int[]> documents, int maxLength, int batchSize, CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(documents);
-        if (maxLength < 2 || maxLength > model.Config.MaxLength)
-            throw new ArgumentOutOfRangeException(nameof(maxLength), $"maxLength must be in [2, {model.Config.MaxLength}] (the model's MaxLength), got {maxLength}");
+        if (maxLength < 2 || maxLength > model.Shape.MaxLength)
+            throw new ArgumentOutOfRangeException(nameof(maxLength), $"maxLength must be in [2, {model.Shape.MaxLength}] (the model's MaxLength), got {maxLength}");
         if (batchSize < 1)
             throw new ArgumentOutOfRangeException(nameof(batchSize), $"batchSize must be 1 or more, got {batchSize}");
         // Documents of like length share a batch, so that little is computed for padding.
@@ -43,7 +43,7 @@ public static class NextTokenAccuracy
         return (correct, counted, (double)correct / counted, loss / counted);
     }
 
-    private static (long Correct, long Counted, double LossSum) MeasureBatch(LlamaModel model, int[][] documents)
+    private static (long Correct, long Counted, double LossSum) MeasureBatch(CausalModel model, int[][] documents)
     {
         var time = documents[^1].Length - 1;
         var ids = new long[documents.Length * time]; // padding is 0; causal attention hides it from what comes before it
@@ -53,8 +53,8 @@ public static class NextTokenAccuracy
             var document = documents[b];
             for (var t = 0; t + 1 < document.Length; t++)
             {
-                if ((uint)document[t] >= (uint)model.Config.VocabularySize || (uint)document[t + 1] >= (uint)model.Config.VocabularySize)
-                    throw new ArgumentException($"token ids must be in [0, {model.Config.VocabularySize}), got {document[t]} and {document[t + 1]}");
+                if ((uint)document[t] >= (uint)model.Shape.VocabularySize || (uint)document[t + 1] >= (uint)model.Shape.VocabularySize)
+                    throw new ArgumentException($"token ids must be in [0, {model.Shape.VocabularySize}), got {document[t]} and {document[t + 1]}");
                 ids[b * time + t] = document[t];
                 positions.Add(b * time + t);
                 targets.Add(document[t + 1]);

@@ -9,7 +9,7 @@ namespace Chorus.Gpu.Training;
 /// <summary>A training under way: model, optimizer, schedule and position; epochs are run one by one.</summary>
 internal sealed class TrainingRun : IDisposable
 {
-    private readonly LlamaModel _model;
+    private readonly CausalModel _model;
     private readonly LanguageModelTrainingSettings _settings;
     private readonly PackedWindows _windows;
     private readonly LearningRateSchedule _schedule;
@@ -18,11 +18,11 @@ internal sealed class TrainingRun : IDisposable
     private readonly List<double> _losses = [];
     private readonly long _started = Stopwatch.GetTimestamp();
 
-    internal TrainingRun(LlamaModel model, IReadOnlyList<int[]> documents, LanguageModelTrainingSettings settings)
+    internal TrainingRun(CausalModel model, IReadOnlyList<int[]> documents, LanguageModelTrainingSettings settings)
     {
-        if (settings.SequenceLength > model.Config.MaxLength)
-            throw new ArgumentException($"SequenceLength must be at most the model's MaxLength {model.Config.MaxLength}, got {settings.SequenceLength}");
-        CheckTokens(documents, model.Config.VocabularySize);
+        if (settings.SequenceLength > model.Shape.MaxLength)
+            throw new ArgumentException($"SequenceLength must be at most the model's MaxLength {model.Shape.MaxLength}, got {settings.SequenceLength}");
+        CheckTokens(documents, model.Shape.VocabularySize);
         _model = model;
         _settings = settings;
         _windows = new PackedWindows(documents, settings.SequenceLength, settings.BatchSize, settings.Seed);

@@ -18,6 +18,9 @@ public sealed class ExamplesTests(CliFixture shared)
     [InlineData("account noise")]
     [InlineData("audit")]
     [InlineData("model")]
+    [InlineData("model info")]
+    [InlineData("model logits")]
+    [InlineData("model generate")]
     [InlineData("model tokenize")]
     [InlineData("model embed")]
     public async Task Given_any_command_When_help_is_asked_for_Then_it_ends_in_examples(string command)

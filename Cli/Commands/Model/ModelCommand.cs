@@ -7,7 +7,10 @@ internal static class ModelCommand
 {
     public static Command Create()
     {
-        var command = new Command("model", "Uses a checkpoint in Hugging Face layout: ids of texts, embeddings.");
+        var command = new Command("model", "Uses a checkpoint in Hugging Face layout: what it holds, logits, texts, ids of texts, embeddings.");
+        command.Subcommands.Add(InfoCommand.Create());
+        command.Subcommands.Add(LogitsCommand.Create());
+        command.Subcommands.Add(GenerateCommand.Create());
         command.Subcommands.Add(TokenizeCommand.Create());
         command.Subcommands.Add(EmbedCommand.Create());
         return command;

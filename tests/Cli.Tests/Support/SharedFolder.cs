@@ -26,3 +26,14 @@ public sealed class SharedFactAttribute : FactAttribute
             Skip = $"shared/{relative} is not beside this checkout";
     }
 }
+
+/// <summary>A theory that needs a file or folder below "shared", and is skipped where that is not there.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class SharedTheoryAttribute : TheoryAttribute
+{
+    public SharedTheoryAttribute(string relative)
+    {
+        if (SharedFolder.Find(relative) is null)
+            Skip = $"shared/{relative} is not beside this checkout";
+    }
+}

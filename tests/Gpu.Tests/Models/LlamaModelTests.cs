@@ -30,7 +30,7 @@ public sealed class LlamaModelTests
         string folder = SharedFolder.Find("reference/checkpoints/llama")!;
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var model = LlamaCheckpoint.Load(folder, CPU);
+        using var model = CausalCheckpoint.Load(folder, CPU);
         var expected = SafeTensors.Read(Path.Combine(folder, "expected.safetensors"), CPU)["greedy"].data<long>().ToArray();
         var ids = expected[..6].ToList();
         while (ids.Count < expected.Length)
@@ -140,7 +140,7 @@ public sealed class LlamaModelTests
         string folder = SharedFolder.Find($"reference/checkpoints/{name}")!;
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var model = LlamaCheckpoint.Load(folder, CPU);
+        using var model = CausalCheckpoint.Load(folder, CPU);
         var expected = SafeTensors.Read(Path.Combine(folder, "expected.safetensors"), CPU);
         AssertClose(expected["logits"], model.Forward(expected["input_ids"]), tolerance);
     }
