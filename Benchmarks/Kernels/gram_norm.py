@@ -9,7 +9,7 @@ import cupy
 import torch
 
 SOURCE = sys.argv[1] if len(sys.argv) > 1 else "Gpu/Kernels/gram_norm_sm90.cu"
-TILE, SLAB, STAGES = 128, 64, 6
+TILE, SLAB, STAGES = 128, 64, 7
 
 
 def build(source):
@@ -27,14 +27,14 @@ class Map(ctypes.Structure):
     _fields_ = [("opaque", ctypes.c_uint64 * 16)]
 
 
-def tensor_map(t):
+def tensor_map(t, box_rows=TILE):
     """bf16 (B,T,K): boxes of 64 columns by 128 rows of one sample, 128-byte swizzle, zeros outside."""
     b, rows, k = t.shape
     buffer = (ctypes.c_uint64 * 32)()
     address = (ctypes.addressof(buffer) + 63) // 64 * 64
     dims = (ctypes.c_uint64 * 3)(k, rows, b)
     strides = (ctypes.c_uint64 * 2)(k * 2, rows * k * 2)
-    box = (ctypes.c_uint32 * 3)(SLAB, TILE, 1)
+    box = (ctypes.c_uint32 * 3)(SLAB, box_rows, 1)
     ones = (ctypes.c_uint32 * 3)(1, 1, 1)
     status = cuda.cuTensorMapEncodeTiled(ctypes.c_void_p(address), 9, 3, ctypes.c_void_p(t.data_ptr()), dims, strides, box, ones, 0, 3, 2, 0)
     assert status == 0, status
@@ -60,8 +60,8 @@ class Gram:
         whole = total - left if 2 * left <= self.sms else total
         jobs = whole + 2 * (total - whole)
         partial = torch.empty(b, tiles, 2, device="cuda")
-        args = (numpy.frombuffer(tensor_map(x), dtype=numpy.dtype("V128"))[0], numpy.frombuffer(tensor_map(g), dtype=numpy.dtype("V128"))[0],
-                partial.data_ptr(), numpy.int32(tiles), numpy.int32(whole), numpy.int32(jobs),
+        maps = [numpy.frombuffer(tensor_map(t, r), dtype=numpy.dtype("V128"))[0] for t, r in [(x, TILE), (g, TILE), (x, TILE // 2), (g, TILE // 2)]]
+        args = (*maps, partial.data_ptr(), numpy.int32(tiles), numpy.int32(whole), numpy.int32(jobs),
                 numpy.int32((p + SLAB - 1) // SLAB), numpy.int32((g.shape[2] + SLAB - 1) // SLAB))
         grid = min(self.sms, jobs)
         stream = cupy.cuda.ExternalStream(torch.cuda.current_stream().cuda_stream)

@@ -11,12 +11,12 @@
 // then the two are multiplied and summed. FLOPs: T^2 (P + D) B for the halves on and below the diagonal.
 // The last tiles, too few for all SMs, are halved so that twice as many SMs share them.
 
-#include <cuda_bf16.h>
-#include <cuda.h>
+// What a bulk copy knows of a tensor; filled by the driver (cuTensorMapEncodeTiled).
+struct __align__(64) TensorMap { unsigned long long opaque[16]; };
 
 #define TILE 128
 #define SLAB 64
-#define STAGES 6
+#define STAGES 7
 #define SLAB_BYTES (TILE * SLAB * 2)
 #define STAGE_BYTES (2 * SLAB_BYTES)
 
@@ -36,7 +36,7 @@ __device__ __forceinline__ void barrier_wait(unsigned bar, unsigned phase) {
         "{\n.reg .pred done;\nWAIT:\nmbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n@done bra READY;\nbra WAIT;\nREADY:\n}\n"
         :: "r"(bar), "r"(phase) : "memory");
 }
-__device__ __forceinline__ void copy_slab(unsigned to, const CUtensorMap* map, unsigned bar, int column, int row, int sample) {
+__device__ __forceinline__ void copy_slab(unsigned to, const TensorMap* map, unsigned bar, int column, int row, int sample) {
     asm volatile(
         "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
         :: "r"(to), "l"(map), "r"(bar), "r"(column), "r"(row), "r"(sample) : "memory");
@@ -125,7 +125,9 @@ __device__ __forceinline__ void gram(float (&c)[64], Ring& ring, int slabs, cons
 }
 
 extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
-    const __grid_constant__ CUtensorMap xMap, const __grid_constant__ CUtensorMap gMap, float* __restrict__ partial,
+    const __grid_constant__ TensorMap xMap, const __grid_constant__ TensorMap gMap,             // boxes of 128 rows
+    const __grid_constant__ TensorMap xHalfMap, const __grid_constant__ TensorMap gHalfMap,     // of 64
+    float* __restrict__ partial,
     int tiles, int whole, int jobs, int xSlabs, int gSlabs) {
     extern __shared__ __align__(1024) unsigned char memory[];
     __shared__ __align__(8) unsigned long long bars[2 * STAGES];
@@ -146,14 +148,14 @@ extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
                 Job job = job_at(index, whole, tiles);
                 bool diagonal = job.row == job.column;
                 for (int s = 0; s < xSlabs + gSlabs; s++) {
-                    const CUtensorMap* map = s < xSlabs ? &xMap : &gMap;
+                    const TensorMap* map = s < xSlabs ? &xMap : &gMap;
+                    bool halved = job.half >= 0 && !diagonal;   // its rows are 64; on the diagonal the columns are read for both
                     int column = (s < xSlabs ? s : s - xSlabs) * SLAB;
                     barrier_wait(ring.empty + 8 * ring.stage, ring.phase);
                     unsigned to = ring.slabs + ring.stage * STAGE_BYTES, bar = ring.filled();
-                    barrier_expect(bar, diagonal ? SLAB_BYTES : STAGE_BYTES);
-                    // A half below the diagonal needs 64 rows; it reads 128 from its own first row on.
-                    int row = job.row * TILE + (job.half > 0 && !diagonal ? 64 : 0);
-                    copy_slab(to, map, bar, column, row, job.sample);
+                    barrier_expect(bar, diagonal ? SLAB_BYTES : halved ? SLAB_BYTES / 2 + SLAB_BYTES : STAGE_BYTES);
+                    if (halved) copy_slab(to, s < xSlabs ? &xHalfMap : &gHalfMap, bar, column, job.row * TILE + job.half * 64, job.sample);
+                    else copy_slab(to, map, bar, column, job.row * TILE, job.sample);
                     if (!diagonal) copy_slab(to + SLAB_BYTES, map, bar, column, job.column * TILE, job.sample);
                     ring.next();
                 }
