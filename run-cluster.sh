@@ -27,6 +27,7 @@ The run (handed to 'chorus simulate'; its --help says more)
   --data DIR       Your own data: train_clients.json, eval.json, initial_set.json.
   --out DIR        Where the run's files go; default: a new folder below runs/.
   --rounds N       --clients N     --seed S     --epsilon E     --device D
+  --ledger DIR     A privacy ledger that all runs on this data share; --ledger-epsilon E opens it.
   --set KEY=VALUE  Any other setting (Hocon/reference.conf lists them); repeatable.
   --diagnostics    Also compute what only a simulator can know.
   --resume         Go on with the run in --out (or the newest unfinished one below runs/).
@@ -57,7 +58,7 @@ while [ $# -gt 0 ]; do
         --yes | -y) consent=yes; shift ;;
         --no-build) build=no; shift ;;
         --diagnostics | --resume) run+=("$1"); shift ;;
-        --nodes | --port | --hosts | --run | --data | --out | --rounds | --clients | --seed | --epsilon | --device | --set)
+        --nodes | --port | --hosts | --run | --data | --out | --rounds | --clients | --seed | --epsilon | --ledger | --ledger-epsilon | --device | --set)
             [ $# -ge 2 ] || bad_input "$1 needs a value; see --help"
             case "$1" in
                 --nodes) nodes="$2" ;;

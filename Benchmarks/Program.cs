@@ -3,6 +3,8 @@ using Chorus.Benchmarks;
 return args switch
 {
     ["votes"] => VoteBenchmark.Run(),
+    ["audit"] => await AuditBenchmark.RunAsync(),
+    ["kernels"] => KernelBenchmark.Run(),
     ["generation", .. var rest] => GenerationBenchmark.Run(new BenchmarkArguments(rest)),
     ["training", .. var rest] => TrainingBenchmark.Run(new BenchmarkArguments(rest)),
     ["loading", .. var rest] => LoadingBenchmark.Run(new BenchmarkArguments(rest)),
@@ -14,6 +16,8 @@ static int Usage()
     Console.Error.WriteLine($"""
         usage: dotnet run -c Release --project Benchmarks -- VERB [--NAME VALUE ...]
           votes
+          audit
+          kernels
           generation  --shape {string.Join('|', BenchmarkModel.Names)} --device auto --dtype float32|bfloat16 --batch 256 --samples 10 --prompt 192 --new 64
                       --temperature 1 --top-k 0 --top-p 1 --repeats 3 --threads 0 --draw auto|host|device
           training    --shape 4m --device cpu --dtype float32 --batch 32 --length 96 --steps 20 --threads 0

@@ -24,6 +24,11 @@ internal static class Examples
         ["describe"] = ["chorus data describe my-data"],
         ["account"] = ["chorus account epsilon --noise 19.3 --rounds 20 --delta 3e-6", "chorus account noise --epsilon 1 --rounds 20 --delta 3e-6"],
         ["epsilon"] = ["chorus account epsilon --noise 19.3 --rounds 20 --delta 3e-6", "chorus account epsilon --noise 19.3 --rounds 20 --delta 3e-6 --json"],
+        ["audit"] =
+        [
+            "chorus audit                                      one release of the quickstart's mechanism",
+            "chorus audit --epsilon 4 --seed 1 --out audits/4  at the noise that makes a release cost 4, repeatable",
+        ],
         ["model"] = ["chorus model info --checkpoint Llama-3-8B", "chorus model generate --checkpoint distilgpt2 --prompt 'Mr. Speaker,'", "chorus model tokenize --checkpoint Llama-3-8B --text-file texts.txt --json", "chorus model embed --checkpoint all-MiniLM-L6-v2 --text-file texts.txt --output out.safetensors"],
         ["info"] = ["chorus model info --checkpoint Llama-3-8B", "chorus model info --checkpoint Llama-3-8B --adapter runs/mine/policy/020"],
         ["logits"] = ["chorus model logits --checkpoint Llama-3-8B --input ids.safetensors --output logits.safetensors --device cuda"],

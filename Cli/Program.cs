@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
+using Chorus.Actors.Audit;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Cli;
@@ -15,6 +16,7 @@ var root = new RootCommand("Chorus simulates private federated learning on text 
     ReportCommand.Create(),
     DataCommand.Create(),
     AccountCommand.Create(),
+    AuditCommand.Create(),
     ModelCommand.Create(),
 };
 Examples.AddTo(root);
@@ -49,6 +51,7 @@ catch (Exception e)
         ArgumentException { ParamName: { } parameter } => (ExitCode.BadInput, e.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal)),
         ArgumentException => (ExitCode.BadInput, e.Message),
         BudgetRefusedException => (ExitCode.BudgetRefused, e.Message),
+        AuditFailedException => (ExitCode.Failed, e.Message),
         OperationCanceledException => (ExitCode.Failed, "stopped"),
         IOException or UnauthorizedAccessException => (ExitCode.Failed, e.Message),
         _ => (ExitCode.Failed, $"this should not happen, and is a mistake in Chorus: {e}"),

@@ -7,6 +7,9 @@ using static Chorus.Actors.Candidates.CandidateProtocol;
 
 namespace Chorus.Actors.Candidates;
 
+/// <summary>Makes what clients vote with from a round's candidates. A vote has one number for each candidate.</summary>
+public delegate IVoteScorer VoteScorerFactory(EmbeddingMatrix candidates);
+
 /// <summary>
 /// One a node: fetches a round's candidates once, checks their hash and holds them for all clients of the node. Chunks
 /// are asked for one after another, so a slow node is never flooded, and asked for again when one is lost.
@@ -18,6 +21,7 @@ public sealed class CandidateCacheActor : UntypedActor, IWithTimers
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly IActorRef _coordinator;
     private readonly TimeSpan _retry;
+    private readonly VoteScorerFactory _factory;
     private readonly List<IActorRef> _waiting = [];
     private ScorerHeld? _held;
     private GetScorer? _wanted;
@@ -25,14 +29,16 @@ public sealed class CandidateCacheActor : UntypedActor, IWithTimers
     private MemoryStream _received = new();
     private int _next;
 
-    public CandidateCacheActor(IActorRef coordinator, TimeSpan retry) => (_coordinator, _retry) = (coordinator, retry);
+    public CandidateCacheActor(IActorRef coordinator, TimeSpan retry, VoteScorerFactory factory) =>
+        (_coordinator, _retry, _factory) = (coordinator, retry, factory);
 
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <param name="coordinator">The run coordinator, or its proxy.</param>
     /// <param name="retry">How long to wait for a chunk before asking again.</param>
-    public static Props Props(IActorRef coordinator, TimeSpan retry) =>
-        Akka.Actor.Props.Create(() => new CandidateCacheActor(coordinator, retry));
+    /// <param name="factory">Makes the scorer that all clients of the node share.</param>
+    public static Props Props(IActorRef coordinator, TimeSpan retry, VoteScorerFactory factory) =>
+        Akka.Actor.Props.Create(() => new CandidateCacheActor(coordinator, retry, factory));
 
     protected override void OnReceive(object message)
     {
@@ -98,7 +104,7 @@ public sealed class CandidateCacheActor : UntypedActor, IWithTimers
             return;
         }
 
-        _held = new ScorerHeld(wanted.Sha256, new CandidateScorer(EmbeddingMatrix.FromBytes(bytes)));
+        _held = new ScorerHeld(wanted.Sha256, _factory(EmbeddingMatrix.FromBytes(bytes)));
         foreach (var waiting in _waiting)
             waiting.Tell(_held);
         _waiting.Clear();

@@ -10,7 +10,7 @@ public static class CandidateProtocol
     internal sealed record GetScorer(string Run, int Round, string Sha256) : ClientProtocol.ILocal;
 
     /// <summary>The node holds the candidates; all its clients share the scorer.</summary>
-    internal sealed record ScorerHeld(string Sha256, CandidateScorer Scorer) : ClientProtocol.ILocal;
+    internal sealed record ScorerHeld(string Sha256, IVoteScorer Scorer) : ClientProtocol.ILocal;
 
     /// <summary>A node asks the coordinator for the next chunk: a chunk is sent only when asked for.</summary>
     public sealed record GetChunk(string Run, int Round, string Sha256, int Index) : IRunMessage;

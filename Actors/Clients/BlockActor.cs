@@ -26,7 +26,7 @@ public sealed class BlockActor : UntypedActor
     private RunOnNode? _run;
     private VoteBlock? _work;
     private IActorRef _coordinator = ActorRefs.Nobody;
-    private CandidateScorer? _scorer;
+    private IVoteScorer? _scorer;
     private CollectorProtocol.BlockCounted? _finished;
     private long[] _sum = [];
     private int[] _sampled = [];
@@ -105,7 +105,7 @@ public sealed class BlockActor : UntypedActor
             return;
         }
 
-        _sum = new long[_scorer!.Count];
+        _sum = new long[_scorer!.VoteLength];
         _sampled = [.. Enumerable.Range(0, count).Where(i => (work.Sampled[i >> 3] >> (i & 7) & 1) != 0).Select(i => first + i)];
         (_asked, _counted, _tally) = (0, 0, VoteTally.None);
         if (_sampled.Length == 0)

@@ -43,14 +43,14 @@ public sealed class ClientActor : UntypedActor
 
     private object Answer(CastVote cast)
     {
-        var vote = ArrayPool<double>.Shared.Rent(cast.Scorer.Count);
-        var grid = ArrayPool<long>.Shared.Rent(cast.Scorer.Count);
+        var vote = ArrayPool<double>.Shared.Rent(cast.Scorer.VoteLength);
+        var grid = ArrayPool<long>.Shared.Rent(cast.Scorer.VoteLength);
         try
         {
-            var scores = vote.AsSpan(0, cast.Scorer.Count);
+            var scores = vote.AsSpan(0, cast.Scorer.VoteLength);
             var kind = cast.Scorer.Vote(Embeddings(), scores);
-            FixedPointGrid.Round(scores, grid.AsSpan(0, cast.Scorer.Count));
-            return new Vote(_client, cast.Round, cast.Lease, kind, grid, cast.Scorer.Count);
+            FixedPointGrid.Round(scores, grid.AsSpan(0, cast.Scorer.VoteLength));
+            return new Vote(_client, cast.Round, cast.Lease, kind, grid, cast.Scorer.VoteLength);
         }
         catch (Exception e)
         {

@@ -12,7 +12,7 @@ public static class ClientProtocol
     public interface ILocal;
 
     /// <summary>Asks a client for its vote on the candidates.</summary>
-    internal sealed record CastVote(string Run, int Round, long Lease, CandidateScorer Scorer) : ILocal;
+    internal sealed record CastVote(string Run, int Round, long Lease, IVoteScorer Scorer) : ILocal;
 
     /// <summary>
     /// A client's vote on the fixed-point grid. <paramref name="Grid"/> is rented from the shared array pool; the block

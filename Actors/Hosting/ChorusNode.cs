@@ -10,6 +10,7 @@ using Chorus.Actors.Candidates;
 using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Evaluation;
+using Chorus.Actors.Ledger;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
@@ -45,7 +46,7 @@ public sealed class ChorusNode : IAsyncDisposable
         var system = Create(options);
         DeviceThread? device = null;
         if (options.Roles.Contains("policy") || options.Roles.Contains("trainer"))
-            device = new DeviceThread("device", options.Run?.Settings.Policy.Threads ?? 0);
+            device = new DeviceThread("device", options.NeedsTorch ? options.Run?.Settings.Policy.Threads ?? 0 : null);
         var node = new ChorusNode(system, device);
         try
         {
@@ -124,19 +125,27 @@ public sealed class ChorusNode : IAsyncDisposable
             """;
         if (options.Run is { } run)
         {
-            // One connection string for both stores; Cache=Private and a time-out let writers wait for each other.
-            var connection = $"Data Source={run.Folder.Journal};Cache=Private;Default Timeout=30".Replace("\\", "\\\\", StringComparison.Ordinal);
-            UseWriteAheadLog(run.Folder.Journal);
+            // One connection string for both stores.
+            var connection = ConnectionTo(run.Folder.Journal);
             hocon += $$"""
 
                 akka.persistence.journal.sql.connection-string = "{{connection}}"
                 akka.persistence.snapshot-store.sql.connection-string = "{{connection}}"
                 """;
+            if (run.Ledger is { } ledger)
+                hocon += $"\n{LedgerFiles.JournalPlugin}.connection-string = \"{ConnectionTo(ledger.Journal)}\"";
         }
 
         return ConfigurationFactory.ParseString(options.Overrides)
             .WithFallback(ConfigurationFactory.ParseString(hocon))
             .WithFallback(HoconFiles.Embedded("cluster.conf"));
+    }
+
+    /// <summary>A connection string, as HOCON quotes it. Cache=Private and a time-out let writers wait for each other.</summary>
+    private static string ConnectionTo(string journal)
+    {
+        UseWriteAheadLog(journal);
+        return $"Data Source={journal};Cache=Private;Default Timeout=30".Replace("\\", "\\\\", StringComparison.Ordinal);
     }
 
     private static void UseWriteAheadLog(string journal)
@@ -168,7 +177,7 @@ public sealed class ChorusNode : IAsyncDisposable
             var name = $"{CollectorNames.Of(Cluster.Get(System).SelfUniqueAddress)}/{Guid.NewGuid():n}";
             var node = new NodeServices(
                 System.ActorOf(NodeDataActor.Props(coordinator, options.Retry), "data"),
-                System.ActorOf(CandidateCacheActor.Props(coordinator, options.Retry), "candidates"),
+                System.ActorOf(CandidateCacheActor.Props(coordinator, options.Retry, options.Scorer), "candidates"),
                 System.ActorOf(CollectorActor.Props(coordinator, name, options.Retry), "collector"));
             blocks = await sharding.StartAsync(BlocksName, BlockActor.Props(node), settings, extractor);
         }

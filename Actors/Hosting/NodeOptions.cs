@@ -1,5 +1,7 @@
+using Chorus.Actors.Candidates;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
+using Chorus.Simulation.Popri;
 
 namespace Chorus.Actors.Hosting;
 
@@ -37,6 +39,12 @@ public sealed record NodeOptions
 
     /// <summary>Makes the policy; required with the role policy.</summary>
     public PolicyFactory? Policy { get; init; }
+
+    /// <summary>Makes what the clients of this node vote with: the published vote, unless an audit's test has a wrong one to be caught.</summary>
+    public VoteScorerFactory Scorer { get; init; } = candidates => new CandidateScorer(candidates);
+
+    /// <summary>Whether policy and trainer here work with libtorch; without, it is never loaded.</summary>
+    public bool NeedsTorch { get; init; } = true;
 
     /// <summary>Makes the downstream experiment; required with the role trainer.</summary>
     public Evaluation.DownstreamFactory? Downstream { get; init; }

@@ -12,9 +12,10 @@ public sealed class LedgerActor : ReceivePersistentActor
 {
     private LedgerState _state = LedgerState.Empty;
 
-    public LedgerActor(string persistenceId)
+    public LedgerActor(string persistenceId, string journalPlugin)
     {
         PersistenceId = persistenceId;
+        JournalPluginId = journalPlugin;
         Recover<IEvent>(e => _state = _state.Apply(e));
         Command<OpenLedger>(Open);
         Command<MakeCharge>(Charge);
@@ -23,25 +24,23 @@ public sealed class LedgerActor : ReceivePersistentActor
 
     public override string PersistenceId { get; }
 
-    public static Props Props(string persistenceId) => Akka.Actor.Props.Create(() => new LedgerActor(persistenceId));
+    /// <param name="journalPlugin">The configuration of the journal that holds it; empty for the system's own.</param>
+    public static Props Props(string persistenceId, string journalPlugin = "") =>
+        Akka.Actor.Props.Create(() => new LedgerActor(persistenceId, journalPlugin));
 
     private void Open(OpenLedger open)
     {
-        if (_state.Budget is null)
+        if (_state.Decide(open, out var refusal) is { } opened)
         {
-            Persist(new LedgerOpened(open.Budget), e =>
+            Persist(opened, e =>
             {
                 _state = _state.Apply(e);
-                Sender.Tell(new LedgerReady(_state.Spend));
+                Sender.Tell(new LedgerReady(e.Budget, _state.Spend));
             });
-        }
-        else if (_state.Budget == open.Budget)
-        {
-            Sender.Tell(new LedgerReady(_state.Spend));
         }
         else
         {
-            Sender.Tell(new LedgerRefused($"this ledger was opened with another budget ({_state.Budget}); the budget of data that is already spent on cannot change"));
+            Sender.Tell(refusal as object ?? new LedgerReady(_state.Budget!, _state.Spend));
         }
     }
 

@@ -1,3 +1,5 @@
+using Chorus.Simulation.Privacy;
+
 namespace Chorus.Actors.Ledger;
 
 /// <summary>What the privacy ledger accepts, answers and persists.</summary>
@@ -5,12 +7,15 @@ public static class LedgerProtocol
 {
     public interface ICommand;
 
+    /// <summary>What is persisted. Fields are only ever added, and then with a default.</summary>
     public interface IEvent;
 
-    /// <summary>Opens the ledger with its budget, or checks that it was opened with the same one.</summary>
-    public sealed record OpenLedger(PrivacyBudget Budget) : ICommand;
+    /// <summary>Opens the ledger of a data set with its budget, or checks that it was opened for the same.</summary>
+    /// <param name="Budget">Null: whatever the ledger was opened with.</param>
+    /// <param name="DataSha256">The data set that is spent on.</param>
+    public sealed record OpenLedger(PrivacyBudget? Budget, string DataSha256) : ICommand;
 
-    public sealed record LedgerReady(PrivacySpend Spend);
+    public sealed record LedgerReady(PrivacyBudget Budget, PrivacySpend Spend);
 
     public sealed record LedgerRefused(string Reason);
 
@@ -34,21 +39,16 @@ public static class LedgerProtocol
             FormattableString.Invariant($"the budget refuses charge {ChargeId}: epsilon {EpsilonSpent:0.######} of {Budget.Epsilon:0.######} is spent at delta {Budget.Delta:g}, and with this charge it would be {EpsilonAfter:0.######}; raise the budget, raise the noise or run fewer rounds");
     }
 
-    public sealed record LedgerOpened(PrivacyBudget Budget) : IEvent;
+    /// <param name="DataSha256">Empty in journals older than shared ledgers: the data of the one run that they are of.</param>
+    public sealed record LedgerOpened(PrivacyBudget Budget, string DataSha256 = "") : IEvent;
 
     public sealed record ChargeMade(string ChargeId, PrivacyEvent Event) : IEvent;
 }
 
 /// <summary>The most that may be spent.</summary>
-/// <param name="Unit">What is protected: <c>client</c>.</param>
-/// <param name="Adjacency">Which data sets are neighbours: <c>add-or-remove-one</c>.</param>
-public sealed record PrivacyBudget(string Unit, string Adjacency, double Epsilon, double Delta);
-
-/// <summary>One release of the Gaussian mechanism with sensitivity 1.</summary>
-/// <param name="Mechanism"><c>discrete-gaussian</c>.</param>
-/// <param name="NoiseMultiplier">Noise standard deviation over sensitivity.</param>
-/// <param name="Sampling">How the cohort was drawn; every scheme is charged as full participation.</param>
-public sealed record PrivacyEvent(string Mechanism, double NoiseMultiplier, string Sampling);
+/// <param name="Unit">What is protected.</param>
+/// <param name="Adjacency">Which data sets are neighbours.</param>
+public sealed record PrivacyBudget(PrivacyUnit Unit, Adjacency Adjacency, double Epsilon, double Delta);
 
 /// <summary>What is spent so far.</summary>
 public sealed record PrivacySpend(int Charges, double Epsilon, double Delta);

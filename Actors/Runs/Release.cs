@@ -37,15 +37,16 @@ public sealed record Release(
         return scores;
     }
 
-    /// <summary>Adds discrete Gaussian noise of standard deviation noiseMultiplier x 1 (the sensitivity) to a round's sum.</summary>
+    /// <summary>Adds the mechanism's noise to a round's sum.</summary>
     /// <param name="leases">The round, all merged.</param>
+    /// <param name="mechanism">Discrete Gaussian noise of standard deviation noiseMultiplier x 1, the sensitivity.</param>
     /// <param name="random">The noise's source: cryptographic, or seeded where the run declares itself repeatable.</param>
     public static Release Make(
         int round, string candidatesSha256, BlockLeases leases, int population, double noiseMultiplier, bool reproducibleNoise,
-        IRandomSource random, Func<ReadOnlySpan<double>, ImmutableArray<PreferencePair>> rank, bool diagnostics)
+        IReleaseMechanism mechanism, IRandomSource random, Func<ReadOnlySpan<double>, ImmutableArray<PreferencePair>> rank, bool diagnostics)
     {
         var noised = (long[])leases.Sum.Clone();
-        new DiscreteGaussian(Math.ScaleB(noiseMultiplier, FixedPointGrid.FractionBits), random).AddTo(noised);
+        mechanism.AddNoise(noised, new ReleasedRound(noiseMultiplier, leases.Clients.Count), random);
         double? keptRight = diagnostics
             ? PreferencePairing.KeptRight(rank(FixedPointGrid.ToDouble(noised)), FixedPointGrid.ToDouble(leases.Sum))
             : null;

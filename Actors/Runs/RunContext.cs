@@ -1,8 +1,10 @@
 using Chorus.Actors.Embedding;
+using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Data;
 using Chorus.Simulation.Embedding;
 using Chorus.Simulation.Federation;
+using Chorus.Simulation.Privacy;
 
 namespace Chorus.Actors.Runs;
 
@@ -14,17 +16,29 @@ namespace Chorus.Actors.Runs;
 /// <param name="Clients">Clients that take part.</param>
 /// <param name="NoiseMultiplier">Noise standard deviation over sensitivity, the same every round.</param>
 /// <param name="Delta">The resolved delta.</param>
+/// <param name="Instance">Tells this run's charges from those of another run with the same settings and data.</param>
+/// <param name="Ledger">The ledger that it shares with other runs, held; null where it has its own, in its journal.</param>
 public sealed record RunContext(
     string Run, RunSettings Settings, string SettingsSha256, RunFolder Folder, FederatedCorpus Corpus, int Clients, double NoiseMultiplier,
-    double Delta) : IDisposable
+    double Delta, string Instance, LedgerFiles? Ledger) : IDisposable
 {
     /// <summary>The blocks of the run's clients.</summary>
     public BlockLayout Layout { get; } = new(Clients, Settings.Clients.BlockSize);
+
+    /// <summary>What makes the run's releases private.</summary>
+    public IReleaseMechanism Mechanism { get; init; } = DiscreteGaussianMechanism.Instance;
 
     /// <summary>The public, expected size of a round's cohort: what sums are divided by.</summary>
     public double ExpectedCohort => Settings.Clients.Cohort.ExpectedSize(Clients);
 
     private readonly Lazy<ISentenceEncoder> _encoder = new(() => RunEncoder.Open(Settings.Encoder, Corpus.Initial));
+
+    /// <summary>What cohorts are drawn from, where it is given: else the run's seed, or a secret (see privacy.reproducible-noise).</summary>
+    public ulong? CohortSeed { get; init; }
+
+    /// <summary>What one round releases, as the ledger and the accountants know it.</summary>
+    public PrivacyEvent ReleaseEvent => new(
+        Simulation.Privacy.Mechanism.DiscreteGaussian, NoiseMultiplier, Settings.SamplingOf(Clients));
 
     /// <summary>The run's encoder, made when it is first asked for.</summary>
     public ISentenceEncoder Encoder => _encoder.Value;
@@ -34,5 +48,6 @@ public sealed record RunContext(
         if (_encoder is { IsValueCreated: true, Value: IDisposable encoder })
             encoder.Dispose();
         Corpus.Dispose();
+        Ledger?.Dispose();
     }
 }

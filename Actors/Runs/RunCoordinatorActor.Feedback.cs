@@ -79,7 +79,7 @@ public sealed partial class RunCoordinatorActor
     {
         _feedbackClock.Restart();
         _candidatesSha256 = candidates.Sha256;
-        var cohort = ClientSampler.Draw(_context.Settings.Clients.Cohort, _context.Clients, _context.Settings.Seed, candidates.Round);
+        var cohort = ClientSampler.Draw(_context.Settings.Clients.Cohort, _context.Clients, _state.Started!.CohortSeed ?? _context.Settings.Seed, candidates.Round);
         var layout = _context.Layout;
         var blocks = Enumerable.Range(0, layout.Blocks).Select(layout.RangeOf).ToArray();
         _sampled = [.. blocks.Select(range => Bits(cohort, range))];
@@ -197,7 +197,7 @@ public sealed partial class RunCoordinatorActor
             var release = File.Exists(file)
                 ? RunFolder.ReadJson<Release>(file)
                 : Runs.Release.Make(
-                    round, sha256, leases, context.Clients, context.NoiseMultiplier, settings.Privacy.ReproducibleNoise,
+                    round, sha256, leases, context.Clients, context.NoiseMultiplier, settings.Privacy.ReproducibleNoise, context.Mechanism,
                     Runs.Release.NoiseSource(settings.Privacy.ReproducibleNoise, settings.Seed, round), scores => Rank(scores), settings.Diagnostics);
             if (release.Round != round || release.CandidatesSha256 != sha256)
                 throw new InvalidDataException($"{file} is the release of other candidates: the folder's files and its journal do not belong together");

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
+using System.Security.Cryptography;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
@@ -40,7 +41,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         _context = context;
         _peers = peers;
         _source = Context.ActorOf(CandidateSourceActor.Props(), "candidates");
-        _ledger = Context.Watch(Context.ActorOf(LedgerActor.Props("ledger"), "ledger"));
+        _ledger = Context.Watch(Context.ActorOf(LedgerActor.Props(LedgerFiles.PersistenceId, context.Ledger is null ? "" : LedgerFiles.JournalPlugin), "ledger"));
         Recover<IEvent>(e => _state = _state.Apply(e));
         Command<GetRunDescription>(Describe);
         Command<CandidateProtocol.GetChunk>(get => _source.Forward(get));
@@ -79,8 +80,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
 
         Cluster.Get(Context.System).Subscribe(Self, typeof(ClusterEvent.MemberRemoved));
         Publish(_state.Started is null ? "start" : "resume", 0, 0, $"run {_context.Run}");
-        var settings = _context.Settings;
-        _ledger.Tell(new LedgerProtocol.OpenLedger(new PrivacyBudget("client", "add-or-remove-one", settings.Privacy.Epsilon, _context.Delta)));
+        _ledger.Tell(new LedgerProtocol.OpenLedger(_context.Settings.Privacy.BudgetFor(_context.Delta), _context.Corpus.Sha256));
     }
 
     protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
@@ -93,8 +93,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
 
     private void LedgerCommands()
     {
-        Command<LedgerProtocol.LedgerReady>(_ => _ledger.Tell(new LedgerProtocol.CheckPlan(
-            [.. Enumerable.Range(1, _context.Settings.Rounds).Select(ChargeOf)])));
+        Command<LedgerProtocol.LedgerReady>(CheckPlan);
         Command<LedgerProtocol.PlanFits>(_ => Continue());
         Command<LedgerProtocol.LedgerRefused>(refused => End(RunOutcome.Failed, refused.Reason));
         Command<Terminated>(_ => End(RunOutcome.Failed, $"the ledger's part of the journal {_context.Folder.Journal} cannot be read or written (the log says why); nothing is released that is not charged, go on with --resume"));
@@ -102,8 +101,22 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     }
 
     private LedgerProtocol.MakeCharge ChargeOf(int round) => new(
-        FormattableString.Invariant($"{_context.Run}/round-{round:000}"),
-        new PrivacyEvent("discrete-gaussian", _context.NoiseMultiplier, _context.Settings.Clients.CohortName));
+        FormattableString.Invariant($"{_context.Run}{(_context.Instance.Length > 0 ? $".{_context.Instance}" : "")}/round-{round:000}"),
+        _context.ReleaseEvent);
+
+    /// <summary>Refused here, a run that its budget cannot bear has asked no client yet.</summary>
+    private void CheckPlan(LedgerProtocol.LedgerReady ready)
+    {
+        var (own, ledger) = (_context.Settings.Privacy, ready.Budget);
+        if ((ledger.Adjacency, ledger.Delta) != (own.Adjacency, _context.Delta))
+        {
+            End(RunOutcome.BadInput, FormattableString.Invariant(
+                $"the ledger {own.Ledger} counts {ledger.Adjacency} at delta {ledger.Delta:g}, this run {own.Adjacency} at delta {_context.Delta:g}: set chorus.privacy.adjacency and chorus.privacy.delta to the ledger's"));
+            return;
+        }
+
+        _ledger.Tell(new LedgerProtocol.CheckPlan([.. Enumerable.Range(1, _context.Settings.Rounds).Select(ChargeOf)]));
+    }
 
     /// <summary>Starts the step that follows the last durable event.</summary>
     private void Continue()
@@ -126,7 +139,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         switch (step)
         {
             case RunStep.Start:
-                Save(new RunStarted(_context.Run, _context.SettingsSha256, _context.Corpus.Sha256, _context.Clients));
+                Save(new RunStarted(_context.Run, _context.SettingsSha256, _context.Corpus.Sha256, _context.Clients, CohortSeed()));
                 break;
             case RunStep.Generate:
                 Request(_peers.Policy, new PolicyProtocol.GenerateCandidates(_context.Run, _context.Folder.Path, round));
@@ -156,6 +169,11 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
                 throw new InvalidOperationException($"unknown step {step}");
         }
     }
+
+    // Sampling hides clients only from those who cannot repeat the draw.
+    private ulong CohortSeed() => _context.CohortSeed is { } given ? given : _context.Settings.Privacy.ReproducibleNoise
+        ? _context.Settings.Seed
+        : BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
 
     private void StepCommands()
     {
@@ -236,8 +254,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         Task.Run(() =>
         {
             var watch = Stopwatch.StartNew();
-            var candidates = EmbeddingMatrix.FromBytes(File.ReadAllBytes(context.Folder.CandidateEmbeddings(round)));
-            var (fid, distance) = Distances(candidates, context);
+            var (fid, distance) = Distances(context, _ => EmbeddingMatrix.FromBytes(File.ReadAllBytes(context.Folder.CandidateEmbeddings(round))));
             RunFolder.WriteJson(context.Folder.Metrics(round), new { Round = round, Fid = fid, MeanDistance = distance });
             return new RoundEvaluated(context.Run, round, fid, distance, watch.Elapsed.TotalSeconds);
         }).PipeTo(Self, failure: e => new StepFailed(context.Run, "evaluate", e.Message, BadInput: false));
@@ -251,14 +268,17 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             var watch = Stopwatch.StartNew();
             // As many as a round has candidates: the distance falls with the number of texts, and is to be compared with theirs.
             var texts = RunFolder.ReadJson<string[]>(context.Folder.Synthetic).Take(context.Settings.Popri.Prompts * context.Settings.Popri.Samples).ToArray();
-            var (fid, distance) = Distances(EmbeddingMatrix.Encode(context.Encoder, texts), context);
+            var (fid, distance) = Distances(context, encoder => EmbeddingMatrix.Encode(encoder, texts));
             return new SyntheticWritten(context.Run, made.Sha256, made.Count, fid, distance, made.Seconds + watch.Elapsed.TotalSeconds);
         }).PipeTo(Self, failure: e => new StepFailed(context.Run, "evaluate", e.Message, BadInput: false));
     }
 
-    private static (double Fid, double MeanDistance) Distances(EmbeddingMatrix texts, RunContext context)
+    private static (double? Fid, double? MeanDistance) Distances(RunContext context, Func<ISentenceEncoder, EmbeddingMatrix> encode)
     {
-        var heldOut = EmbeddingMatrix.Encode(context.Encoder, context.Corpus.Eval);
+        if (!context.Settings.Evaluation.Distances)
+            return (null, null);
+        var encoder = context.Encoder;
+        var (texts, heldOut) = (encode(encoder), EmbeddingMatrix.Encode(encoder, context.Corpus.Eval));
         return (FrechetDistance.Between(texts, heldOut), MeanDistance.Squared(texts, heldOut));
     }
 

@@ -21,6 +21,9 @@ public sealed class RunFolder(string path)
 
     public string Settings => In("run.conf");
 
+    /// <summary>Tells this run from others with the same settings and data.</summary>
+    public string Instance => In("run.id");
+
     public string Journal => In("journal.db");
 
     public string Synthetic => In("synthetic.json");

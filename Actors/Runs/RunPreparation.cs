@@ -1,10 +1,11 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using Akka.Configuration;
 using Chorus.Actors.Embedding;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Federation;
-using Chorus.Simulation.Privacy;
+using Chorus.Simulation.Privacy.Accounting;
 
 namespace Chorus.Actors.Runs;
 
@@ -33,10 +34,11 @@ public static class RunPreparation
         settings = RunCheckpoints.Resolve(RunEncoder.Resolve(settings));
         if (settings.Data.Synthesis is { } synthesis)
             RunData.Synthesise(synthesis, clientsWritten, ct);
-        var context = Open(settings, run);
+        var context = Open(settings, run, RandomNumberGenerator.GetHexString(16, lowercase: true));
         try
         {
             check?.Invoke(context);
+            RunFolder.WriteText(run.Instance, context.Instance);
             RunFolder.WriteText(run.Settings, settings.Hocon);
             return context;
         }
@@ -65,24 +67,58 @@ public static class RunPreparation
                 throw new SettingsException($"a run is resumed with its own settings, which {given.Name} would change: leave them out, or start another run");
         }
 
-        return Open(settings, run);
+        return Open(settings, run, File.Exists(run.Instance) ? File.ReadAllText(run.Instance) : "");
     }
 
     /// <summary>The ledger refuses such a plan too; said before the run's folder is made, it leaves nothing of a run that cannot be.</summary>
-    /// <exception cref="BudgetRefusedException">The rounds would together cost more than the budget.</exception>
+    /// <exception cref="BudgetRefusedException">The rounds would together cost more than the budget, or than a shared ledger has left.</exception>
     public static void CheckBudget(RunContext context)
     {
         var (rounds, budget) = (context.Settings.Rounds, context.Settings.Privacy.Epsilon);
-        var cost = GaussianAccountant.Epsilon(context.NoiseMultiplier, rounds, context.Delta);
+        var privacy = context.Settings.Privacy;
+        var cost = PrivacyAccountant.Epsilon([context.ReleaseEvent with { Count = rounds }], privacy.Adjacency, context.Delta);
         if (!(cost <= budget))
         {
             throw new BudgetRefusedException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"the budget refuses this run: {rounds} rounds with noise multiplier {context.NoiseMultiplier:g} cost epsilon {cost:0.###} at delta {context.Delta:g}, and chorus.privacy.epsilon is {budget:g}; set chorus.privacy.noise-multiplier to auto (or to {Math.Ceiling(GaussianAccountant.NoiseMultiplier(budget, rounds, context.Delta) * 1000) / 1000:0.###} or more), run fewer rounds, or raise the budget"));
+                $"the budget refuses this run: {rounds} rounds with noise multiplier {context.NoiseMultiplier:g} cost epsilon {cost:0.###} at delta {context.Delta:g}, and chorus.privacy.epsilon is {budget:g}; set chorus.privacy.noise-multiplier to auto (or to {Math.Ceiling(NoiseSearch.NoiseMultiplier(budget, context.Delta, rounds, context.ReleaseEvent.Sampling, privacy.Adjacency) * 1000) / 1000:0.###} or more), run fewer rounds, or raise the budget"));
+        }
+
+        CheckSharedLedger(context);
+    }
+
+    // What is left on a shared ledger may be less than this run's own budget.
+    private static void CheckSharedLedger(RunContext context)
+    {
+        if (context.Ledger is not { } ledger || !File.Exists(ledger.Journal))
+            return;
+        var books = LedgerJournal.Read(ledger.Journal);
+        var (budget, rounds) = (books.Budget!, context.Settings.Rounds);
+        var history = books.History;
+        var after = PrivacyAccountant.Epsilon(history with { Events = history.Events.Add(context.ReleaseEvent with { Count = rounds }) }, budget.Delta);
+        if (after <= budget.Epsilon)
+            return;
+        var spent = PrivacyAccountant.Epsilon(history, budget.Delta);
+        throw new BudgetRefusedException(string.Create(
+            CultureInfo.InvariantCulture,
+            $"the ledger {ledger.Folder} refuses this run: epsilon {spent:0.####} of {budget.Epsilon:g} is spent at delta {budget.Delta:g}, and with {rounds} rounds more at noise multiplier {context.NoiseMultiplier:0.####} it would be {after:0.####}; {WayOut(context, books, rounds)}"));
+    }
+
+    private static string WayOut(RunContext context, LedgerState books, int rounds)
+    {
+        try
+        {
+            var noise = NoiseSearch.NoiseMultiplier(
+                books.Budget!.Epsilon, books.Budget.Delta, rounds, context.ReleaseEvent.Sampling, books.Budget.Adjacency, books.History.Grouped().Events);
+            return string.Create(CultureInfo.InvariantCulture, $"chorus.privacy.noise-multiplier = {Math.Ceiling(noise * 1000) / 1000:0.###} would fit, or fewer rounds");
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            return "no noise would fit: the data's budget is used up";
         }
     }
 
-    private static RunContext Open(RunSettings settings, RunFolder folder)
+    private static RunContext Open(RunSettings settings, RunFolder folder, string instance)
     {
         var corpus = RunData.Open(settings.Data.Directory, settings.Data.Synthesis);
         try
@@ -93,10 +129,12 @@ public static class RunPreparation
             if (corpus.Initial.Length < settings.Popri.Shots)
                 throw new SettingsException($"chorus.popri.shots must be at most the number of public texts, {corpus.Initial.Length}, got {settings.Popri.Shots}");
             var delta = settings.Privacy.DeltaFor(clients);
-            var noise = settings.Privacy.NoiseMultiplier ?? GaussianAccountant.NoiseMultiplier(settings.Privacy.Epsilon, settings.Rounds, delta);
+            var noise = settings.Privacy.NoiseMultiplier ?? NoiseSearch.NoiseMultiplier(
+                settings.Privacy.Epsilon, delta, settings.Rounds, settings.SamplingOf(clients), settings.Privacy.Adjacency);
+            var ledger = settings.Privacy.Ledger.Length > 0 ? LedgerFiles.Hold(settings.Privacy.Ledger) : null;
             var sha256 = RunData.Sha256(settings.Hocon);
             var run = string.Create(CultureInfo.InvariantCulture, $"{settings.Name}-{RunData.Sha256(sha256 + corpus.Sha256)[..12]}");
-            var context = new RunContext(run, settings, sha256, folder, corpus, clients, noise, delta);
+            var context = new RunContext(run, settings, sha256, folder, corpus, clients, noise, delta, instance, ledger);
             if (settings.Encoder.Checkpoint.Length > 0)
                 _ = context.Encoder; // a checkpoint that is gone or changed is told now, not in the middle of a round
             RunCheckpoints.Check(settings);

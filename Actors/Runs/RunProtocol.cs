@@ -19,7 +19,8 @@ public static class RunProtocol
         string Run, string DataDirectory, SynthesisSettings? Synthesis, string DataSha256, int Clients, int BlockSize, int EncoderDimension,
         string EncoderCheckpoint = "", string EncoderDevice = "cpu", string? EncoderSha256 = null) : IRunMessage;
 
-    public sealed record RunStarted(string Run, string SettingsSha256, string DataSha256, int Clients) : IEvent;
+    /// <param name="CohortSeed">What cohorts are drawn from: secret unless the run is to be repeated. Null in old journals: the run's seed.</param>
+    public sealed record RunStarted(string Run, string SettingsSha256, string DataSha256, int Clients, ulong? CohortSeed = null) : IEvent;
 
     public sealed record CandidatesMade(string Run, int Round, string Sha256, int Count, double GenerateSeconds) : IEvent;
 
@@ -37,9 +38,10 @@ public static class RunProtocol
         string Run, int Round, string AdapterSha256, int Pairs, int Steps, double FirstLoss, double LastLoss, double RewardAccuracy,
         double LearnSeconds) : IEvent;
 
-    public sealed record RoundEvaluated(string Run, int Round, double Fid, double MeanDistance, double EvaluateSeconds) : IEvent;
+    /// <summary>The distances are null where the run does not measure them (evaluation.distances).</summary>
+    public sealed record RoundEvaluated(string Run, int Round, double? Fid, double? MeanDistance, double EvaluateSeconds) : IEvent;
 
-    public sealed record SyntheticWritten(string Run, string Sha256, int Count, double Fid, double MeanDistance, double Seconds) : IEvent;
+    public sealed record SyntheticWritten(string Run, string Sha256, int Count, double? Fid, double? MeanDistance, double Seconds) : IEvent;
 
     public sealed record DownstreamMeasured(string Run, ImmutableArray<Evaluation.ArmMeasured> Arms, double Seconds) : IEvent;
 
@@ -49,7 +51,7 @@ public static class RunProtocol
     public sealed record RunProgress(string Run, int Round, string Stage, long Done, long Total, string Detail);
 
     /// <summary>Published on the event stream of the coordinator's node: a round is done.</summary>
-    public sealed record RoundReported(string Run, int Round, int ClientsCounted, double Fid, double Epsilon, string ReleaseSha256);
+    public sealed record RoundReported(string Run, int Round, int ClientsCounted, double? Fid, double Epsilon, string ReleaseSha256);
 
     /// <summary>Published on the event stream of the coordinator's node, once: the run is over.</summary>
     public sealed record RunEnded(string Run, RunOutcome Outcome, string Message);

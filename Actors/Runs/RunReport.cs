@@ -1,10 +1,11 @@
 using System.Collections.Immutable;
 using System.Reflection;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Chorus.Actors.Evaluation;
 using Chorus.Actors.Settings;
-using Chorus.Simulation.Federation;
 using Chorus.Simulation.Privacy;
+using Chorus.Simulation.Privacy.Accounting;
 using Chorus.Simulation.Report;
 
 namespace Chorus.Actors.Runs;
@@ -43,7 +44,7 @@ public static class RunReport
         var settings = context.Settings;
         ImmutableArray<ArmMeasured> arms = state.Downstream?.Arms ?? [];
         var accuracy = arms.IsEmpty ? null : new AccuracyResult(TestOf("floor"), TestOf("popri"), TestOf("ceiling"));
-        var rounds = state.Rounds.Select(r => RoundOf(context, r)).ToImmutableArray();
+        var rounds = state.Rounds.Select(r => RoundOf(context, r, state.Started!.CohortSeed)).ToImmutableArray();
         var samples = RunFolder.ReadJson<SampleFile>(context.Folder.Samples);
         return new RunResult
         {
@@ -69,7 +70,7 @@ public static class RunReport
         double? TestOf(string arm) => arms.FirstOrDefault(a => a.Name == arm)?.TestAccuracy;
     }
 
-    private static RoundResult RoundOf(RunContext context, RoundState round)
+    private static RoundResult RoundOf(RunContext context, RoundState round, ulong? cohortSeed)
     {
         var (candidates, release, policy, evaluated) = (round.Candidates!, round.Release!, round.Policy!, round.Evaluated!);
         return new RoundResult
@@ -77,7 +78,7 @@ public static class RunReport
             Round = round.Round,
             ClientsSampled = release.ClientsSampled,
             ClientsCounted = release.ClientsCounted,
-            ClientsSha256 = release.ClientsSha256,
+            ClientsSha256 = ClientsShown(context, release.ClientsSha256, cohortSeed),
             ZeroVotes = release.Tally.Zero,
             NotFiniteVotes = release.Tally.NotFinite,
             Candidates = candidates.Count,
@@ -88,25 +89,33 @@ public static class RunReport
             Pairs = policy.Pairs,
             PairsKeptRight = release.PairsKeptRight,
             Dpo = new DpoResult(policy.Steps, policy.FirstLoss, policy.LastLoss, policy.RewardAccuracy),
-            EpsilonSoFar = GaussianAccountant.Epsilon(context.NoiseMultiplier, round.Round, context.Delta),
+            EpsilonSoFar = RoundsCost(context, round.Round),
             Seconds = new RoundSeconds(candidates.GenerateSeconds, release.FeedbackSeconds, policy.LearnSeconds, evaluated.EvaluateSeconds),
         };
     }
+
+    private static double RoundsCost(RunContext context, int rounds) =>
+        PrivacyAccountant.Epsilon([context.ReleaseEvent with { Count = rounds }], context.Settings.Privacy.Adjacency, context.Delta);
+
+    // A bare hash would let anybody try whether a client was in a secret cohort; under the secret seed it does not.
+    private static string ClientsShown(RunContext context, string sha256, ulong? cohortSeed) =>
+        context.ReleaseEvent.Sampling is FullParticipation || context.Settings.Privacy.ReproducibleNoise || cohortSeed is not { } seed
+            ? sha256
+            : Convert.ToHexStringLower(HMACSHA256.HashData(BitConverter.GetBytes(seed), Convert.FromHexString(sha256)));
 
     private static PrivacyResult PrivacyOf(RunContext context, RunState state)
     {
         var settings = context.Settings;
         var rounds = state.Rounds.Length;
-        // The ledger's own word, so that a charge made twice would show here.
-        var epsilon = rounds == 0 ? 0 : state.Rounds[^1].Release!.Spend.Epsilon;
-        var sampling = settings.Clients.Cohort switch
-        {
-            FixedSize fixedSize => $"fixed({fixedSize.Count}), charged without amplification",
-            Poisson poisson => FormattableString.Invariant($"poisson({poisson.Probability}), charged without amplification"),
-            _ => "all",
-        };
+        // The ledger's own word, so that a charge made twice would show here; of a shared one, what all runs spent.
+        var ledger = rounds == 0 ? 0 : state.Rounds[^1].Release!.Spend.Epsilon;
+        var shared = context.Ledger is not null;
+        var epsilon = shared && rounds > 0 ? RoundsCost(context, rounds) : ledger;
+        var sampling = context.ReleaseEvent.Sampling;
+        var neighbours = settings.Privacy.Adjacency == Adjacency.ReplaceOne ? "replacing one client by another" : "adding or removing one client";
+        var composed = sampling is FullParticipation ? "composed exactly" : "composed by privacy loss distributions, an upper bound that holds while nobody learns who was drawn";
         var noise = settings.Privacy.ReproducibleNoise
-            ? " The noise of this run follows from its seed, so the figures say what the mechanism costs, not that this output is private."
+            ? " Noise and cohorts of this run follow from its seed, so the figures say what the mechanism costs, not that this output is private."
             : "";
         return new PrivacyResult
         {
@@ -116,8 +125,10 @@ public static class RunReport
             NoiseMultiplier = context.NoiseMultiplier,
             Rounds = rounds,
             ReproducibleNoise = settings.Privacy.ReproducibleNoise,
-            Sampling = sampling,
-            Statement = FormattableString.Invariant($"{rounds} releases of summed client votes, each of L2 sensitivity 1 to adding or removing one client with all its texts, with discrete Gaussian noise of multiplier {context.NoiseMultiplier:0.####}, cost ({epsilon:0.####}, {context.Delta:0.##e+0})-differential privacy together, composed exactly. The policy, the synthetic texts and the scores are functions of these releases and of public data. Accuracy, FID and the ceiling are measured on held-out and private texts by the simulator, and are not private.{noise}"),
+            Sampling = sampling.ToString()!,
+            LedgerEpsilon = shared ? ledger : null,
+            Adjacency = settings.Privacy.Adjacency == Adjacency.ReplaceOne ? "replace-one" : "add-or-remove-one",
+            Statement = FormattableString.Invariant($"{rounds} releases of summed client votes, each of L2 sensitivity 1 to adding or removing one client with all its texts, under {sampling}, with discrete Gaussian noise of multiplier {context.NoiseMultiplier:0.####}, cost ({epsilon:0.####}, {context.Delta:0.##e+0})-differential privacy together to {neighbours}, {composed}. The policy, the synthetic texts and the scores are functions of these releases and of public data. Accuracy, FID, the ceiling and the counts of clients are measured without noise by the simulator; epsilon does not cover them.{noise}"),
         };
     }
 

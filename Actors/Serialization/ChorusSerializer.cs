@@ -35,7 +35,7 @@ public sealed class ChorusSerializer(ExtendedActorSystem system) : SerializerWit
         ("run/downstream-measured/1", typeof(RunProtocol.DownstreamMeasured)),
         ("run/finished/1", typeof(RunProtocol.RunFinished)),
         ("ledger/opened/1", typeof(LedgerProtocol.LedgerOpened)),
-        ("ledger/charge-made/1", typeof(LedgerProtocol.ChargeMade)),
+        ("ledger/charge-made/2", typeof(LedgerProtocol.ChargeMade)),
         ("block/vote/1", typeof(BlockProtocol.VoteBlock)),
         ("block/failed/1", typeof(BlockProtocol.BlockFailed)),
         ("candidates/get-chunk/1", typeof(CandidateProtocol.GetChunk)),
@@ -60,8 +60,14 @@ public sealed class ChorusSerializer(ExtendedActorSystem system) : SerializerWit
         ("step/failed/1", typeof(StepFailed)),
     ];
 
+    // Read for ever, written no more.
+    private static readonly (string Manifest, Type Type)[] OldTypes =
+    [
+        ("ledger/charge-made/1", typeof(ChargeMadeV1)),
+    ];
+
     private static readonly Dictionary<Type, string> Manifests = Types.ToDictionary(t => t.Type, t => t.Manifest);
-    private static readonly Dictionary<string, Type> TypesByManifest = Types.ToDictionary(t => t.Manifest, t => t.Type);
+    private static readonly Dictionary<string, Type> TypesByManifest = Types.Concat(OldTypes).ToDictionary(t => t.Manifest, t => t.Type);
 
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -79,10 +85,16 @@ public sealed class ChorusSerializer(ExtendedActorSystem system) : SerializerWit
 
     public override byte[] ToBinary(object obj) => JsonSerializer.SerializeToUtf8Bytes(obj, obj.GetType(), Json);
 
-    public override object FromBinary(byte[] bytes, string manifest) =>
-        TypesByManifest.TryGetValue(manifest, out var type)
-            ? JsonSerializer.Deserialize(bytes, type, Json) ?? throw new JsonException($"{manifest} is null")
-            : throw new ArgumentException($"unknown manifest {manifest}: it was written by a newer version of Chorus");
+    public override object FromBinary(byte[] bytes, string manifest) => Read(bytes, manifest);
+
+    /// <summary>What <see cref="FromBinary"/> does, for whoever reads a journal without an actor system.</summary>
+    public static object Read(byte[] bytes, string manifest)
+    {
+        if (!TypesByManifest.TryGetValue(manifest, out var type))
+            throw new ArgumentException($"unknown manifest {manifest}: it was written by a newer version of Chorus");
+        var read = JsonSerializer.Deserialize(bytes, type, Json) ?? throw new JsonException($"{manifest} is null");
+        return read is IOldEvent old ? old.Today : read;
+    }
 
     /// <summary>Arrays of integers as base64 of their little-endian bytes: a partial sum has many.</summary>
     private sealed class PackedConverter<T>(Func<T, T> reverse) : JsonConverter<T[]>

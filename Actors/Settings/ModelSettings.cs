@@ -144,10 +144,11 @@ public sealed record PolicyRunSettings
 
 /// <summary>The downstream model that shows what the synthetic data is worth.</summary>
 public sealed record EvaluationSettings(
-    bool Downstream, bool Ceiling, ModelCheckpoint Checkpoint, ModelShape Model, int BatchSize, double LearningRate, double FurtherLearningRate, int Texts, int Epochs, int Patience,
+    bool Distances, bool Downstream, bool Ceiling, ModelCheckpoint Checkpoint, ModelShape Model, int BatchSize, double LearningRate, double FurtherLearningRate, int Texts, int Epochs, int Patience,
     double ValidationShare)
 {
     internal static EvaluationSettings From(SettingsReader read) => new(
+        read.Flag("evaluation.distances"),
         read.Flag("evaluation.downstream"),
         read.Flag("evaluation.ceiling"),
         ModelCheckpoint.From(read, "downstream"),

@@ -1,6 +1,8 @@
 using Akka.Configuration;
+using Chorus.Actors.Ledger;
 using Chorus.Simulation.Data;
 using Chorus.Simulation.Federation;
+using Chorus.Simulation.Privacy;
 
 namespace Chorus.Actors.Settings;
 
@@ -64,6 +66,15 @@ public sealed record RunSettings
             Hocon = read.ToHocon(),
         };
     }
+
+    /// <summary>How a round's cohort is charged.</summary>
+    public Sampling SamplingOf(int clients) => Clients.Cohort switch
+    {
+        Poisson poisson when Privacy.Amplification => new PoissonSampling(poisson.Probability),
+        // A client that joins a cohort of fixed size puts another out of it, known or not.
+        FixedSize fixedSize => new FixedSizeSampling(Privacy.Amplification ? fixedSize.Count : clients, clients),
+        _ => Sampling.Full,
+    };
 
     /// <summary>These settings with other values for some keys.</summary>
     public RunSettings With(params ReadOnlySpan<(string Key, string Value)> values)
@@ -142,7 +153,11 @@ public sealed record PopriSettings(int Prompts, int Samples, int Shots, int Reje
 /// <summary>The budget, and where the noise comes from.</summary>
 /// <param name="Delta">Null: from the number of clients.</param>
 /// <param name="NoiseMultiplier">Null: the least that keeps all rounds within epsilon.</param>
-public sealed record PrivacySettings(double Epsilon, double? Delta, double? NoiseMultiplier, bool ReproducibleNoise)
+/// <param name="Amplification">Whether a sampled round is charged less than one of all clients.</param>
+/// <param name="Ledger">Folder of the ledger that runs on this data share; empty for one of the run's own.</param>
+/// <param name="LedgerEpsilon">What all runs on that ledger may spend together; null: what it was opened with.</param>
+public sealed record PrivacySettings(
+    double Epsilon, double? Delta, double? NoiseMultiplier, Adjacency Adjacency, bool Amplification, bool ReproducibleNoise, string Ledger, double? LedgerEpsilon)
 {
     internal static PrivacySettings From(SettingsReader read)
     {
@@ -150,10 +165,21 @@ public sealed record PrivacySettings(double Epsilon, double? Delta, double? Nois
         if (delta == 1)
             throw read.Wrong("privacy.delta", "auto or a number in (0, 1)");
         return new PrivacySettings(
-            read.Above("privacy.epsilon", 0, 1000),
+            read.Above("privacy.epsilon", 0, 1_000_000),
             delta,
             read.AutoOrAbove("privacy.noise-multiplier", 0, 1e6),
-            read.Flag("privacy.reproducible-noise"));
+            read.OneOf("privacy.adjacency", "add-or-remove-one", "replace-one") == "replace-one" ? Adjacency.ReplaceOne : Adjacency.AddOrRemoveOne,
+            read.Flag("privacy.amplification"),
+            read.Flag("privacy.reproducible-noise"),
+            read.Text("privacy.ledger") is { Length: > 0 } ledger ? Path.GetFullPath(ledger) : "",
+            read.AutoOrAbove("privacy.ledger-epsilon", 0, 1000));
+    }
+
+    /// <summary>What the run's ledger is opened with; null to take a shared one as it is.</summary>
+    public PrivacyBudget? BudgetFor(double delta)
+    {
+        var epsilon = Ledger.Length == 0 ? Epsilon : LedgerEpsilon;
+        return epsilon is { } most ? new PrivacyBudget(PrivacyUnit.Client, Adjacency, most, delta) : null;
     }
 
     /// <summary>The delta of a run with this many clients.</summary>

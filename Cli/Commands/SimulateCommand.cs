@@ -20,6 +20,8 @@ internal static class SimulateCommand
     private static readonly Option<int?> Clients = new("--clients") { Description = "How many clients: synthesised, or the first ones of --data.", HelpName = "N" };
     private static readonly Option<ulong?> Seed = new("--seed") { Description = "Everything random derives from it.", HelpName = "S" };
     private static readonly Option<double?> Epsilon = new("--epsilon") { Description = "The privacy budget; the noise is derived from it.", HelpName = "E" };
+    private static readonly Option<string?> Ledger = new("--ledger") { Description = "A folder with the privacy ledger that all runs on this data share.", HelpName = "DIR" };
+    private static readonly Option<double?> LedgerEpsilon = new("--ledger-epsilon") { Description = "What all runs on the shared ledger may spend together; given when it is new.", HelpName = "E" };
     private static readonly Option<string?> Device = new("--device") { Description = "auto, cpu, cuda or cuda:N.", HelpName = "D" };
     private static readonly Option<string[]> Set = new("--set") { Description = "Any setting of Hocon/reference.conf, as key=value; repeatable.", HelpName = "KEY=VALUE", DefaultValueFactory = _ => [] };
     private static readonly Option<bool> Diagnostics = new("--diagnostics") { Description = "Also compute what only a simulator can know; marked 'not private'." };
@@ -33,7 +35,7 @@ internal static class SimulateCommand
     {
         var command = new Command("simulate", "Runs private federated learning over client actors and writes a report.")
         {
-            Run, Data, Out, Rounds, Clients, Seed, Epsilon, Device, Set, Diagnostics, Resume, Nodes, Host, Port, SeedNode,
+            Run, Data, Out, Rounds, Clients, Seed, Epsilon, Ledger, LedgerEpsilon, Device, Set, Diagnostics, Resume, Nodes, Host, Port, SeedNode,
         };
         command.SetAction(InvokeAsync);
         return command;
@@ -98,6 +100,8 @@ internal static class SimulateCommand
         Add("rounds", parsed.GetValue(Rounds));
         Add("seed", parsed.GetValue(Seed));
         Add("privacy.epsilon", parsed.GetValue(Epsilon));
+        Add("privacy.ledger", parsed.GetValue(Ledger) is { } ledger ? Path.GetFullPath(ledger) : null);
+        Add("privacy.ledger-epsilon", parsed.GetValue(LedgerEpsilon));
         Add("policy.device", parsed.GetValue(Device));
         var data = parsed.GetValue(Data);
         Add("data.directory", data is null ? null : Path.GetFullPath(data));

@@ -39,7 +39,7 @@ internal abstract class RunProgressView : IAsyncDisposable
                     Step(round + p.Stage, p.Done, p.Total, p.Detail);
                     break;
                 case RoundReported r:
-                    Say(FormattableString.Invariant($"round {r.Round}/{context.Settings.Rounds}: {r.ClientsCounted:N0} clients, FID {r.Fid:0.####}, epsilon {r.Epsilon:0.###}, release {r.ReleaseSha256[..12]}"));
+                    Say(FormattableString.Invariant($"round {r.Round}/{context.Settings.Rounds}: {r.ClientsCounted:N0} clients, {(r.Fid is { } fid ? FormattableString.Invariant($"FID {fid:0.####}, ") : "")}epsilon {r.Epsilon:0.###}, release {r.ReleaseSha256[..12]}"));
                     break;
                 case RunEnded ended:
                     await DisposeAsync();

@@ -18,13 +18,11 @@ public static class SentenceEncoderFiles
     /// <exception cref="InvalidDataException">modules.json is damaged, or names a part that is not supported.</exception>
     public static string Sha256(string directory)
     {
-        var pipeline = SentencePipeline.Read(directory);
-        string[] folders = [directory, pipeline.Transformer, .. pipeline.Dense, .. Directory.EnumerateDirectories(directory, "*_Pooling")];
-        var files = folders.Select(Path.GetFullPath).Distinct(StringComparer.Ordinal).SelectMany(Read).ToDictionary(
-            file => Path.GetRelativePath(directory, file).Replace('\\', '/'), file => file, StringComparer.Ordinal);
+        var files = SentencePipeline.Read(directory).Folders.SelectMany(Read).Select(file => (Name: Path.GetRelativePath(directory, file).Replace('\\', '/'), Path: file))
+            .DistinctBy(file => file.Name, StringComparer.Ordinal);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[1 << 20];
-        foreach (var (name, path) in files.OrderBy(f => f.Key, StringComparer.Ordinal))
+        foreach (var (name, path) in files.OrderBy(f => f.Name, StringComparer.Ordinal))
         {
             using var stream = File.OpenRead(path);
             hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{name}\n{stream.Length}\n")));

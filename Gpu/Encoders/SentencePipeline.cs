@@ -26,8 +26,10 @@ public enum Pooling
 /// <param name="Poolings">Their vectors are joined in this order.</param>
 /// <param name="Dense">Folders of linear layers after the pooling, in order.</param>
 /// <param name="Normalizes">The result is scaled to L2 norm 1.</param>
+/// <param name="Folders">The folders of all modules.</param>
 public sealed record SentencePipeline(
-    string Transformer, int? MaxTokens, bool LowerCase, string Prompt, IReadOnlyList<Pooling> Poolings, IReadOnlyList<string> Dense, bool Normalizes)
+    string Transformer, int? MaxTokens, bool LowerCase, string Prompt, IReadOnlyList<Pooling> Poolings, IReadOnlyList<string> Dense, bool Normalizes,
+    IReadOnlyList<string> Folders)
 {
     // Of older and newer files, in the order in which sentence-transformers joins them.
     private static readonly (string Flag, string Mode, Pooling Pooling)[] Known =
@@ -43,7 +45,7 @@ public sealed record SentencePipeline(
         if (!Directory.Exists(directory))
             throw new InvalidDataException($"{directory}: there is no such folder; a sentence encoder was looked for in it");
         var modules = Path.Combine(directory, "modules.json");
-        var pipeline = new SentencePipeline(directory, null, false, Prompt: "", [Pooling.Mean], [], false);
+        var pipeline = new SentencePipeline(directory, null, false, Prompt: "", [Pooling.Mean], [], false, [directory]);
         if (File.Exists(modules))
             pipeline = Parse(modules, root => root.EnumerateArray().Aggregate(pipeline with { Poolings = [] }, (p, module) => p.With(module, directory)));
         if (pipeline.Poolings.Count == 0)
@@ -67,14 +69,15 @@ public sealed record SentencePipeline(
     {
         var type = module.GetProperty("type").GetString() ?? "";
         var folder = Path.Combine(directory, module.GetProperty("path").GetString() ?? "");
+        var with = this with { Folders = [.. Folders, folder] };
         // sentence-transformers has moved its modules between releases; the last part of the name stayed.
         return type[(type.LastIndexOf('.') + 1)..] switch
         {
-            "Transformer" => this with { Transformer = folder },
-            "Pooling" => this with { Poolings = ReadPoolings(Path.Combine(folder, "config.json")) },
-            "Dense" => Normalizes ? throw new InvalidDataException("a Dense module after Normalize is not supported") : this with { Dense = [.. Dense, folder] },
-            "Normalize" => this with { Normalizes = true },
-            "Dropout" => this, // does nothing outside training
+            "Transformer" => with with { Transformer = folder },
+            "Pooling" => with with { Poolings = ReadPoolings(Path.Combine(folder, "config.json")) },
+            "Dense" => Normalizes ? throw new InvalidDataException("a Dense module after Normalize is not supported") : with with { Dense = [.. Dense, folder] },
+            "Normalize" => with with { Normalizes = true },
+            "Dropout" => with, // does nothing outside training
             _ => throw new InvalidDataException($"module {type} is not supported; known are Transformer, Pooling, Dense, Normalize"),
         };
     }

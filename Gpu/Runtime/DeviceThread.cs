@@ -15,11 +15,11 @@ public sealed class DeviceThread : IAsyncDisposable
     private readonly Thread _thread;
     private int _disposed;
 
-    /// <summary>Starts the thread; libtorch is prepared on it before the first work runs.</summary>
+    /// <summary>Starts the thread; libtorch is prepared on it before the first work runs, where it is needed.</summary>
     /// <param name="name">The thread's name, for debuggers and dumps.</param>
-    /// <param name="torchThreads">Threads of an operator run here, 1 or more; 0 takes all cores.</param>
+    /// <param name="torchThreads">Threads of an operator run here, 1 or more; 0 takes all cores; null: the work needs no libtorch, and it is not loaded.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="torchThreads"/> is negative.</exception>
-    public DeviceThread(string name, int torchThreads)
+    public DeviceThread(string name, int? torchThreads)
     {
         if (torchThreads < 0)
             throw new ArgumentOutOfRangeException(nameof(torchThreads), $"torchThreads must be 0 (all cores) or more, got {torchThreads}");
@@ -93,12 +93,12 @@ public sealed class DeviceThread : IAsyncDisposable
 
     private TorchLoadException? _notReady; // written and read on the thread alone
 
-    private void Serve(int torchThreads)
+    private void Serve(int? torchThreads)
     {
         try
         {
-            TorchRuntime.Prepare(torchThreads);
-            torch.set_num_threads(torchThreads == 0 ? Environment.ProcessorCount : torchThreads);
+            if (torchThreads is { } threads)
+                PrepareTorch(threads);
         }
         catch (TorchLoadException e)
         {
@@ -107,5 +107,11 @@ public sealed class DeviceThread : IAsyncDisposable
         foreach (var item in _queue.GetConsumingEnumerable())
             item();
         _ended.SetResult();
+    }
+
+    private static void PrepareTorch(int threads)
+    {
+        TorchRuntime.Prepare(threads);
+        torch.set_num_threads(threads == 0 ? Environment.ProcessorCount : threads);
     }
 }

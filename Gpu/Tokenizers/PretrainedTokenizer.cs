@@ -23,6 +23,7 @@ public sealed class PretrainedTokenizer : ITokenizer
     private readonly AddedTokens _inText; // looked for in the text as it is
     private readonly AddedTokens _inNormalized;
     private readonly Dictionary<int, AddedToken> _added;
+    private readonly Dictionary<int, string> _spellings; // of added tokens in decoded text
 
     internal PretrainedTokenizer(TokenizerParts parts, SpecialTokenNames names, string origin)
     {
@@ -32,6 +33,9 @@ public sealed class PretrainedTokenizer : ITokenizer
         if (_added.Keys.Concat(_template.Before).Concat(_template.After).FirstOrDefault(id => (uint)id >= (uint)VocabularySize, -1) is var outside and >= 0)
             throw new InvalidDataException($"{origin}: special token {outside} is outside the vocabulary of {VocabularySize}");
         _inText = new AddedTokens(parts.Added.Where(t => !t.Normalized).Select(t => (t.Content, t)));
+        // What is looked for in normalised text is itself normalised, and decoded so: with Llama 2's normaliser "<s>" is "▁<s>",
+        // which took the space before it.
+        _spellings = _added.ToDictionary(t => t.Key, t => t.Value.Normalized ? _normalizer.Apply(t.Value.Content) : t.Value.Content);
         _inNormalized = new AddedTokens(parts.Added.Where(t => t.Normalized).Select(t => (_normalizer.Apply(t.Content), t)));
         BeginOfText = Find(names.BeginOfText);
         EndOfText = Find(names.EndOfText);
@@ -99,7 +103,7 @@ public sealed class PretrainedTokenizer : ITokenizer
             if (_added.TryGetValue(id, out var added))
             {
                 if (!skipSpecialTokens || !added.Special)
-                    tokens.Add(added.Content);
+                    tokens.Add(_spellings[id]);
             }
             else if (_model.Vocabulary.Token(id) is { } token)
             {

@@ -21,7 +21,7 @@ internal static class TokenizerFolder
         var names = SpecialTokenNames.Read(settings, Root(map));
         string Path(string name) => System.IO.Path.Combine(directory, name);
         if (File.Exists(Path(Json)))
-            return Reading(Path(Json), () => FromJson(directory, names));
+            return Reading(Path(Json), () => FromJson(directory, settings, names));
         if (File.Exists(Path(BpeVocabulary)) && File.Exists(Path(BpeMerges)))
             return Reading(Path(BpeVocabulary), () => FromMerges(directory, settings, names));
         if (File.Exists(Path(WordPieceVocabulary)))
@@ -31,7 +31,7 @@ internal static class TokenizerFolder
             + (File.Exists(Path("tokenizer.model")) ? "; tokenizer.model alone is not read: save the tokenizer once with transformers, which writes tokenizer.json" : ""));
     }
 
-    private static PretrainedTokenizer FromJson(string directory, SpecialTokenNames names)
+    private static PretrainedTokenizer FromJson(string directory, ComponentJson settings, SpecialTokenNames names)
     {
         using var document = Parse(directory, Json)!;
         var root = Root(document);
@@ -42,7 +42,18 @@ internal static class TokenizerFolder
         var parts = new TokenizerParts(
             added, Normalizer.Read(root.Child("normalizer")), preTokenizer, WordModel.Read(root.RequiredChild("model"), preTokenizer.IsByteLevel),
             SpecialTokensTemplate.Read(root.Child("post_processor")), TokenDecoder.Read(root.Child("decoder")));
-        return new PretrainedTokenizer(parts, names, Json);
+        return new PretrainedTokenizer(parts with { Template = LlamaTemplate(settings, names, added) ?? parts.Template }, names, Json);
+    }
+
+    /// <summary>transformers lets add_bos_token and add_eos_token of a LlamaTokenizer win over the file's template; null where neither is given.</summary>
+    private static SpecialTokensTemplate? LlamaTemplate(ComponentJson settings, SpecialTokenNames names, List<AddedToken> added)
+    {
+        if (settings.Text("tokenizer_class") is not ("LlamaTokenizer" or "LlamaTokenizerFast") || !(settings.Has("add_bos_token") || settings.Has("add_eos_token")))
+            return null;
+        return new SpecialTokensTemplate(
+            settings.Flag("add_bos_token", true) ? Ids(names.BeginOfText) : [], settings.Flag("add_eos_token", false) ? Ids(names.EndOfText) : []);
+
+        int[] Ids(string? name) => [.. added.Where(t => t.Content == name).Select(t => t.Id).Take(1)];
     }
 
     /// <summary>GPT-2's two files: byte-level BPE.</summary>

@@ -3,16 +3,16 @@ using Chorus.Simulation.Privacy;
 
 namespace Chorus.Simulation.Federation;
 
-/// <summary>Draws a round's cohort from the run's seed. The same (cohort, clients, seed, round) gives the same set anywhere.</summary>
+/// <summary>Draws a round's cohort from a seed. The same (cohort, clients, seed, round) gives the same set anywhere.</summary>
 /// <remarks>
-/// The draw can be repeated by whoever knows the seed, so it hides nobody: rounds with sampled cohorts are charged as if
-/// every client took part (docs/privacy.md).
+/// Whoever knows the seed can repeat the draw. Charging less for a sampled round counts on nobody doing so: the seed is
+/// then drawn from the operating system's generator and stays in the run's journal (docs/privacy.md).
 /// </remarks>
 public static class ClientSampler
 {
     /// <param name="cohort">How clients are chosen.</param>
     /// <param name="clients">Population, at least 1.</param>
-    /// <param name="seed">The run's seed.</param>
+    /// <param name="seed">A secret, or the seed of a run that is to be repeated.</param>
     /// <param name="round">Round number, at least 0; rounds are independent.</param>
     /// <exception cref="ArgumentException">A fixed cohort is larger than the population.</exception>
     public static ClientSet Draw(Cohort cohort, int clients, ulong seed, int round)

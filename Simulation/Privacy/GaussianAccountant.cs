@@ -191,7 +191,7 @@ public static class GaussianAccountant
         return Math.Sqrt(square);
     }
 
-    private static void RequireDelta(double delta)
+    internal static void RequireDelta(double delta)
     {
         if (!(delta > 0 && delta < 1))
             throw new ArgumentOutOfRangeException(nameof(delta), $"delta must be in (0, 1), got {delta:R}: choose one well below 1 over the number of clients");

@@ -3,7 +3,7 @@ namespace Chorus.Simulation.Report;
 public static partial class HtmlReport
 {
     /// <summary>The page's whole style sheet: system fonts, light and dark by the reader's choice, one column on a phone.</summary>
-    private const string StyleSheet = """
+    internal const string StyleSheet = """
         :root { color-scheme: light dark;
           --page: #f6f7f9; --card: #ffffff; --ink: #18212b; --soft: #5a6775; --rule: #dde2e8; --grid: #e8ecf0;
           --series: #1f6feb; --quiet: #9aa7b5; --limit: #c2410c; --good: #166534; --mark: #eaf2ff; --alarm: #b42318; --alarm-page: #fef1ef; }

@@ -49,7 +49,7 @@ public static partial class HtmlReport
         if (run.Privacy.NoiseMultiplier == 0 || double.IsPositiveInfinity(run.Privacy.Epsilon))
             banners.Add(Banner("Not private: no noise was added", "The released scores are exact. This run gives its clients no guarantee at all."));
         else if (run.Privacy.ReproducibleNoise)
-            banners.Add(Banner("Not private: the noise is reproducible", "It was drawn from the run's seed, so that the simulation can be repeated. Whoever knows the seed can take the noise off. The epsilon below is what the same run would spend with noise from a cryptographic generator."));
+            banners.Add(Banner("Not private: noise is reproducible", "It was drawn from the run's seed, so that the simulation can be repeated. Whoever knows the seed can take the noise off. The epsilon below is what the same run would spend with noise from a cryptographic generator."));
         if (run.Diagnostics)
             banners.Add(Banner("Not private: diagnostics are on", "This page and result.json hold figures computed from the scores without noise. Do not publish them with private data."));
         return Html.Join(banners);
@@ -99,9 +99,13 @@ public static partial class HtmlReport
         <dt>Protected unit</dt><dd>one {run.Privacy.Unit} with all of its texts, {run.Privacy.Adjacency}</dd>
         <dt>Spent</dt><dd>ε {Words.Number(run.Privacy.Epsilon)} at δ {Words.Number(run.Privacy.Delta)}, of a budget of ε {Words.Number(run.Privacy.Budget)}</dd>
         <dt>Noise</dt><dd>multiplier {Words.Number(run.Privacy.NoiseMultiplier)}, {Words.Counted(run.Privacy.Rounds, "release")}{(run.Privacy.ReproducibleNoise ? "; reproducible from the seed, so not private" : "")}</dd>
-        <dt>Sampling</dt><dd>{run.Privacy.Sampling}</dd>
+        <dt>Sampling</dt><dd>{run.Privacy.Sampling}</dd>{SharedLedger(run.Privacy)}
         </dl>
         """);
+
+    private static Html SharedLedger(PrivacyResult privacy) => privacy.LedgerEpsilon is { } ledger
+        ? Html.Of($"<dt>Shared ledger</dt><dd>ε {Words.Number(ledger)} spent by all runs on these clients, this one included</dd>")
+        : Html.Empty;
 
     private static Html Samples(RunResult run)
     {

@@ -155,8 +155,11 @@ public sealed record PrivacyResult
     /// <summary>True where the noise follows from the run's seed: whoever knows the seed can take it off.</summary>
     public required bool ReproducibleNoise { get; init; }
 
-    /// <summary>How clients are drawn: e.g. "all", "poisson(0.1)", and whether the accountant makes use of it.</summary>
+    /// <summary>How clients are drawn, as the accountant knows it.</summary>
     public required string Sampling { get; init; }
+
+    /// <summary>Spent by all runs on a shared ledger, this one included; null where the run has a ledger of its own.</summary>
+    public double? LedgerEpsilon { get; init; }
 
     /// <summary>The guarantee and its limits in words.</summary>
     public required string Statement { get; init; }

@@ -16,6 +16,7 @@ public sealed class ExamplesTests(CliFixture shared)
     [InlineData("account")]
     [InlineData("account epsilon")]
     [InlineData("account noise")]
+    [InlineData("audit")]
     [InlineData("model")]
     [InlineData("model info")]
     [InlineData("model logits")]

@@ -3,6 +3,7 @@ using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using Chorus.Actors.Candidates;
 using Chorus.Simulation.Embedding;
+using Chorus.Simulation.Popri;
 using static Chorus.Actors.Candidates.CandidateProtocol;
 
 namespace Chorus.Actors.Tests.Candidates;
@@ -110,7 +111,7 @@ public sealed class CandidateTransferTests : TestKit
         return new EmbeddingMatrix(550, 1000, [.. Enumerable.Range(0, 550_000).Select(_ => random.NextSingle() - 0.5f)]);
     }
 
-    private IActorRef Cache(TimeSpan retry) => Sys.ActorOf(CandidateCacheActor.Props(_network, retry));
+    private IActorRef Cache(TimeSpan retry) => Sys.ActorOf(CandidateCacheActor.Props(_network, retry, candidates => new CandidateScorer(candidates)));
 
     private void Serve(EmbeddingMatrix matrix) => _source.Tell(new CandidateSourceActor.Serve(matrix.Sha256, matrix.ToBytes()));
 

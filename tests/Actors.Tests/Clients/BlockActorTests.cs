@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using Chorus.Actors.Clients;
+using Chorus.Actors.Collection;
 using Chorus.Actors.Hosting;
 using Chorus.Actors.Tests.Support;
 using Chorus.Simulation.Embedding;
@@ -138,6 +139,18 @@ public sealed class BlockActorTests : TestKit
         Assert.DoesNotContain(TinyCorpus.Canary, reason, StringComparison.Ordinal);
     }
 
+    // Client i has i mod 4 texts: none, one that encodes to zero, two with an infinity, three with a NaN.
+    [Fact]
+    public async Task Given_embeddings_that_are_zero_or_not_finite_When_leased_Then_those_clients_are_counted_with_a_zero_vote()
+    {
+        await LeaseAsync(1, sampled: [0, 1, 2, 3, 5, 7], encoder: new BrokenEncoder(_node.Encoder.Dimension));
+        var counted = await CountedAsync();
+
+        Assert.Equal([0, 1, 2, 3, 5, 7], counted.Clients);
+        Assert.Equal(new VoteTally(NoText: 1, NotFinite: 3, ZeroSpread: 2), counted.Tally);
+        Assert.All(counted.Sum, v => Assert.Equal(0, v));
+    }
+
     // Adding or removing one client, whoever else is there, moves what is released before noise by at most 1 in L2.
     [Fact]
     public async Task Given_any_cohort_When_one_client_joins_it_Then_the_sum_moves_by_at_most_the_sensitivity()
@@ -203,4 +216,16 @@ public sealed class BlockActorTests : TestKit
     }
 
     private async Task<BlockCounted> CountedAsync() => await _collector.ExpectMsgAsync<BlockCounted>(Patience);
+
+    private sealed class BrokenEncoder(int dimension) : ISentenceEncoder
+    {
+        public int Dimension => dimension;
+
+        public void Encode(IReadOnlyList<string> texts, Span<float> destination)
+        {
+            destination.Clear();
+            if (texts.Count > 1)
+                destination[^1] = texts.Count == 2 ? float.PositiveInfinity : float.NaN;
+        }
+    }
 }

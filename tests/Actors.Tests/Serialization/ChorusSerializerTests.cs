@@ -11,6 +11,7 @@ using Chorus.Actors.Ledger;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Serialization;
 using Chorus.Actors.Settings;
+using Chorus.Simulation.Privacy;
 
 namespace Chorus.Actors.Tests.Serialization;
 
@@ -104,8 +105,12 @@ public sealed class ChorusSerializerTests() : TestKit(
             new RunProtocol.SyntheticWritten("quickstart-0123456789ab", "5781", 3000, 0.25, 0.5, 60),
             new RunProtocol.DownstreamMeasured("quickstart-0123456789ab", [new ArmMeasured("floor", 6000, 4, 3, 0.25, 0.125, 10000)], 90),
             new RunProtocol.RunFinished("quickstart-0123456789ab", 240.5),
-            new LedgerProtocol.LedgerOpened(new PrivacyBudget("client", "add-or-remove-one", 7, 1e-5)),
-            new LedgerProtocol.ChargeMade("quickstart-0123456789ab/round-001", new PrivacyEvent("discrete-gaussian", 1.75, "all")),
+            new LedgerProtocol.LedgerOpened(new PrivacyBudget(PrivacyUnit.Client, Adjacency.AddOrRemoveOne, 7, 1e-5)),
+            new LedgerProtocol.ChargeMade("quickstart-0123456789ab/round-001", new PrivacyEvent(Mechanism.DiscreteGaussian, 1.75, Sampling.Full)),
+            new RunProtocol.RunStarted("quickstart-0123456789ab", "5e77", "da7a", 2000, 18446744073709551615),
+            new LedgerProtocol.LedgerOpened(new PrivacyBudget(PrivacyUnit.Client, Adjacency.ReplaceOne, 7, 1e-5), "da7a"),
+            new LedgerProtocol.ChargeMade("quickstart-0123456789ab.0f/round-001", new PrivacyEvent(Mechanism.DiscreteGaussian, 1.75, new PoissonSampling(0.25))),
+            new LedgerProtocol.ChargeMade("quickstart-0123456789ab.0f/round-002", new PrivacyEvent(Mechanism.Gaussian, 2, new FixedSizeSampling(10, 400), 3)),
         ];
         Assert.Equal(expected.Length, read.Length);
         for (var i = 0; i < expected.Length; i++)
@@ -124,6 +129,8 @@ public sealed class ChorusSerializerTests() : TestKit(
         {
             if (Nullable.GetUnderlyingType(type) is { } underlying)
                 return Of(underlying, depth);
+            if (type == typeof(PrivacyEvent)) // checks its values, so any will not do
+                return new PrivacyEvent(Mechanism.DiscreteGaussian, depth + 0.5, new PoissonSampling(0.125), 3);
             if (type == typeof(string))
                 return $"text-{depth} \"é\" <&>";
             if (type == typeof(bool))

@@ -43,7 +43,7 @@ internal static class Journal
         using var system = ActorSystem.Create("reader", config);
         var ledger = system.ActorOf(LedgerActor.Props("ledger"));
         var ready = await ledger.Ask<LedgerReady>(
-            new OpenLedger(new PrivacyBudget("client", "add-or-remove-one", context.Settings.Privacy.Epsilon, context.Delta)), TimeSpan.FromSeconds(30));
+            new OpenLedger(context.Settings.Privacy.BudgetFor(context.Delta), context.Corpus.Sha256), TimeSpan.FromSeconds(30));
         await system.Terminate();
         return ready.Spend;
     }

@@ -74,6 +74,13 @@ public sealed class BadInputTests(CliFixture shared)
         { "account epsilon --rounds 20 --delta 3e-6", ["--noise"] },
         { "account epsilon --noise -1 --delta 1e-5", ["noise multiplier", "-1"] },
         { "account noise --epsilon 0 --delta 1e-5", ["epsilon", "0"] },
+        { "audit --epsilon 0 --out made", ["--epsilon", "0"] },
+        { "audit --epsilon 4 --noise-multiplier 1 --out made", ["--epsilon", "--noise-multiplier", "give one"] },
+        { "audit --confidence 1 --out made", ["--confidence", "1"] },
+        { "audit --canaries 8 --out made", ["--canaries", "16", "8"] },
+        { "audit --rounds 1000 --out made", ["--rounds", "999", "1000"] },
+        { "audit --run no-such-run --out made", ["no-such-run", "quickstart"] },
+        { "audit --out .", ["not an empty folder"] },
         { "account noise --epsilon 1 --delta 2", ["delta", "(0, 1)", "2"] },
     };
 

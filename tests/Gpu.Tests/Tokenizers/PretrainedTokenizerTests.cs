@@ -109,6 +109,20 @@ public sealed class PretrainedTokenizerTests : IDisposable
         Assert.Equal([], tokenizer.Encode("", addSpecialTokens: false));
     }
 
+    [Theory]
+    [InlineData("LlamaTokenizer", "\"add_bos_token\": false, \"add_eos_token\": true", new[] { "▁the", "</s>" })]
+    [InlineData("LlamaTokenizerFast", "\"add_eos_token\": true", new[] { "<s>", "▁the", "</s>" })]
+    [InlineData("LlamaTokenizer", "\"legacy\": false", new[] { "<s>", "▁the" })]
+    [InlineData("PreTrainedTokenizerFast", "\"add_bos_token\": false", new[] { "<s>", "▁the" })]
+    public void Given_a_config_that_says_which_special_tokens_are_added_When_it_is_a_LlamaTokenizer_Then_it_wins_over_the_template(
+        string kind, string flags, string[] expected)
+    {
+        File.WriteAllText(_folder["tokenizer_config.json"], $$"""{"tokenizer_class": "{{kind}}", "bos_token": "<s>", "eos_token": {"content": "</s>"}, {{flags}}}""");
+        var tokenizer = Load(LlamaTwo());
+        Assert.Equal(Ids(tokenizer, expected), tokenizer.Encode("the", addSpecialTokens: true));
+        Assert.Equal((1, 2), (tokenizer.BeginOfText, tokenizer.EndOfText));
+    }
+
     [Fact]
     public void Given_any_text_When_a_Llama_2_tokenizer_decodes_its_ids_Then_it_comes_back_with_the_sign_as_a_space()
     {

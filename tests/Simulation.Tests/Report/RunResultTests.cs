@@ -53,7 +53,7 @@ public sealed class RunResultTests
         Assert.Equal("steps first_loss last_loss reward_accuracy", Names(round.GetProperty("dpo")));
         Assert.Equal("generate feedback learn evaluate", Names(round.GetProperty("seconds")));
         Assert.Equal("fid mean_distance", Names(root.GetProperty("final")));
-        Assert.Equal("unit adjacency epsilon delta budget noise_multiplier rounds reproducible_noise sampling statement", Names(root.GetProperty("privacy")));
+        Assert.Equal("unit adjacency epsilon delta budget noise_multiplier rounds reproducible_noise sampling ledger_epsilon statement", Names(root.GetProperty("privacy")));
         Assert.Equal("total phases", Names(root.GetProperty("seconds")));
         Assert.Equal("phase seconds", Names(root.GetProperty("seconds").GetProperty("phases")[0]));
         Assert.Equal("before after", Names(root.GetProperty("samples")));

@@ -1,0 +1,78 @@
+using System.Collections.Concurrent;
+using System.Reflection;
+using Chorus.Gpu.Checkpoints;
+using static Chorus.Gpu.Cuda.DriverApi;
+
+namespace Chorus.Gpu.Cuda;
+
+/// <summary>One kernel on one device: compiled for it by NVRTC, kept on disk by source, options, architecture and compiler, loaded once.</summary>
+public sealed unsafe class CudaKernel
+{
+    private const string SourceFolder = "Chorus.Gpu.Kernels.";
+
+    private static readonly ConcurrentDictionary<(int Device, string File, string Name), Lazy<CudaKernel>> Kernels = new();
+
+    private readonly CudaDevice _device;
+    private readonly nint _function;
+
+    private CudaKernel(CudaDevice device, string file, string name, bool ownArchitecture)
+    {
+        _device = device;
+        var cubin = Compiled(device, file, ownArchitecture);
+        device.MakeCurrent();
+        nint module;
+        fixed (byte* image = cubin)
+            Check(cuModuleLoadData(out module, image), $"loading {file}"); // for the life of the process
+        Check(cuModuleGetFunction(out _function, module, name), $"finding {name} in {file}");
+    }
+
+    /// <param name="file">An embedded source of Gpu/Kernels, such as <c>gram_norm_sm90.cu</c>.</param>
+    /// <param name="name">The kernel's name in it, <c>extern "C"</c>.</param>
+    /// <param name="ownArchitecture">Whether it uses instructions of just this architecture, such as sm_90a.</param>
+    /// <exception cref="CudaException">It does not compile or load; the message holds the compiler's log.</exception>
+    public static CudaKernel Of(CudaDevice device, string file, string name, bool ownArchitecture = false)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return Kernels.GetOrAdd((device.Ordinal, file, name), _ => new(() => new CudaKernel(device, file, name, ownArchitecture))).Value;
+    }
+
+    /// <summary>The source of a kernel, as it is compiled.</summary>
+    public static string SourceOf(string file)
+    {
+        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(SourceFolder + file)
+            ?? throw new CudaException($"there is no kernel source {file}");
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+
+    /// <summary>Lets a block have more than 48 KiB of dynamic shared memory.</summary>
+    public void AllowShared(int bytes)
+    {
+        _device.MakeCurrent();
+        Check(cuFuncSetAttribute(_function, MaxDynamicSharedSizeBytes, bytes), "allowing so much shared memory");
+    }
+
+    /// <summary>Launches on torch's default stream, after what torch has put there; returns at once.</summary>
+    /// <param name="grid">Blocks.</param>
+    /// <param name="block">Threads of a block.</param>
+    /// <param name="sharedBytes">Dynamic shared memory of a block.</param>
+    public void Launch(int grid, int block, int sharedBytes, KernelArguments arguments)
+    {
+        ArgumentNullException.ThrowIfNull(arguments);
+        _device.MakeCurrent();
+        var pointers = stackalloc void*[arguments.Count];
+        for (var i = 0; i < arguments.Count; i++)
+            pointers[i] = arguments.At(i);
+        Check(cuLaunchKernel(_function, (uint)grid, 1, 1, (uint)block, 1, 1, (uint)sharedBytes, 0, pointers, null), nameof(cuLaunchKernel));
+    }
+
+    private static byte[] Compiled(CudaDevice device, string file, bool ownArchitecture)
+    {
+        var source = SourceOf(file);
+        var architecture = $"sm_{device.Capability.Major}{device.Capability.Minor}{(ownArchitecture ? "a" : "")}";
+        string[] options = [$"--gpu-architecture={architecture}", "--std=c++17"];
+        var key = "kernel-" + ContentCache.KeyOf([source, .. options, Nvrtc.Version]);
+        var folder = ContentCache.OfUser().GetOrCreate(key, f => File.WriteAllBytes(Path.Combine(f, "kernel.cubin"), Nvrtc.Compile(source, file, options)));
+        return File.ReadAllBytes(Path.Combine(folder, "kernel.cubin"));
+    }
+}

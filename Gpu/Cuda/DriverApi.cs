@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+
+namespace Chorus.Gpu.Cuda;
+
+/// <summary>The CUDA driver, as far as launching kernels on torch's memory needs it.</summary>
+/// <remarks>https://docs.nvidia.com/cuda/cuda-driver-api/: each function under its own name. 0 is success.</remarks>
+internal static unsafe partial class DriverApi
+{
+    internal const int ComputeCapabilityMajor = 75, ComputeCapabilityMinor = 76, MultiprocessorCount = 16;
+    internal const int MaxDynamicSharedSizeBytes = 8;
+    internal const int TensorMapBFloat16 = 9, TensorMapSwizzle128 = 3, TensorMapL2Promotion256 = 3;
+
+    private const string Library = "cuda";
+
+    [LibraryImport(Library)]
+    internal static partial int cuInit(uint flags);
+
+    [LibraryImport(Library)]
+    internal static partial int cuDeviceGet(out int device, int ordinal);
+
+    [LibraryImport(Library)]
+    internal static partial int cuDeviceGetAttribute(out int value, int attribute, int device);
+
+    [LibraryImport(Library)]
+    internal static partial int cuDevicePrimaryCtxRetain(out nint context, int device);
+
+    [LibraryImport(Library)]
+    internal static partial int cuCtxSetCurrent(nint context);
+
+    [LibraryImport(Library)]
+    internal static partial int cuModuleLoadData(out nint module, void* image);
+
+    [LibraryImport(Library)]
+    internal static partial int cuModuleUnload(nint module);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int cuModuleGetFunction(out nint function, nint module, string name);
+
+    [LibraryImport(Library)]
+    internal static partial int cuFuncSetAttribute(nint function, int attribute, int value);
+
+    [LibraryImport(Library)]
+    internal static partial int cuLaunchKernel(
+        nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, nint stream, void** parameters, void** extra);
+
+    [LibraryImport(Library)]
+    internal static partial int cuTensorMapEncodeTiled(
+        void* map, int type, uint rank, void* address, ulong* sizes, ulong* strides, uint* box, uint* elementStrides, int interleave, int swizzle, int l2Promotion, int fill);
+
+    [LibraryImport(Library)]
+    private static partial int cuGetErrorName(int status, out nint name);
+
+    /// <summary>Loads the driver's library under the name this file gives it; false where there is none.</summary>
+    internal static bool TryLoad() => SystemLibraries.TryLoad(Library, out _);
+
+    /// <exception cref="CudaException">The status is not success.</exception>
+    internal static void Check(int status, string call)
+    {
+        if (status == 0)
+            return;
+        var said = cuGetErrorName(status, out var name) == 0 ? Marshal.PtrToStringUTF8(name) : null;
+        throw new CudaException($"{call} failed: {said ?? $"status {status}"}");
+    }
+}

@@ -1,0 +1,19 @@
+using Chorus.Gpu.Cuda;
+using Chorus.Gpu.Runtime;
+using TorchSharp;
+
+namespace Chorus.Gpu.Tests.Cuda;
+
+/// <summary>A fact that needs a GPU with the CUDA driver and NVRTC; skipped, with the reason, where there is none.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class GpuFactAttribute : FactAttribute
+{
+    public GpuFactAttribute(int computeCapability = 8)
+    {
+        TorchRuntime.Prepare(threads: 2);
+        Skip = !CudaDevice.KernelsAvailable ? "needs the CUDA driver and NVRTC"
+            : !torch.cuda_is_available() ? "needs a libtorch with CUDA (-p:TorchBackend=cuda or CHORUS_LIBTORCH)"
+            : CudaDevice.Of(0).Capability.Major < computeCapability ? $"needs a GPU of compute capability {computeCapability}.0"
+            : null;
+    }
+}
