@@ -1,4 +1,6 @@
 // Shapes: R rows being sampled, P prompts, S slots a prompt, T prompt length, M most new tokens, L layers, HS head size
+using Chorus.Gpu.Cuda;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Chorus.Gpu.Generation;
@@ -13,6 +15,9 @@ internal sealed class DeviceSampler : IDisposable
 {
     /// <summary>Steps between two looks.</summary>
     internal const int Stride = 16;
+
+    // A step is recorded once for so many: then its shapes must not change that long.
+    private const int RecordedStride = 64;
 
     private readonly DecoderPlan _plan;
     private readonly SamplingJob _job;
@@ -36,9 +41,20 @@ internal sealed class DeviceSampler : IDisposable
         _final = [plan.FinalNorm.Weight, plan.FinalNorm.Bias ?? _none, plan.Head];
     }
 
+    /// <summary>Whether steps are recorded as a CUDA graph and repeated; else each is launched operation by operation, to the same result.</summary>
+    internal bool Records { get; init; } = CudaGraph.Available;
+
     /// <summary>Fills the rows with tokens until each has finished or has MaxNewTokens.</summary>
     /// <exception cref="ArgumentException">The logits are not finite.</exception>
     public void Sample(SampledRow[] batch, Action report)
+    {
+        if (Records && _plan.Device.type == DeviceType.CUDA)
+            CudaGraph.OnOwnStream(_plan.Device, () => Run(batch, report));
+        else
+            Run(batch, report);
+    }
+
+    private void Run(SampledRow[] batch, Action report)
     {
         _job.Ct.ThrowIfCancellationRequested();
         _job.Allocating?.Invoke(batch.Length);
@@ -48,6 +64,7 @@ internal sealed class DeviceSampler : IDisposable
         var live = batch;
         int done = 1;
         Look(live, state, 0, done, report);
+        using var steps = new Steps(this, state);
         while (done < s.MaxNewTokens)
         {
             _job.Ct.ThrowIfCancellationRequested();
@@ -58,15 +75,13 @@ internal sealed class DeviceSampler : IDisposable
             // Fewer rows are other shapes throughout, so it must be worth it.
             if (kept.Length * 4 <= live.Length * 3)
             {
+                steps.Forget();
                 state.Keep(kept);
                 live = [.. kept.Select(i => live[i])];
             }
             int end = Math.Min(s.MaxNewTokens, (done + Stride) / Stride * Stride), first = done;
             for (; done < end; done++)
-            {
-                using var stepScope = NewDisposeScope();
-                Step(state, Math.Min(s.MaxNewTokens, end));
-            }
+                steps.Next(done);
             Look(live, state, first, done, report);
         }
     }
@@ -115,6 +130,54 @@ internal sealed class DeviceSampler : IDisposable
             state.Cos ?? _none, state.Sin ?? _none, _plan.Embedding, _plan.Positions ?? _none, _final, _layers, state.Cache,
             state.Prompts, state.PerPrompt, seen, _plan.Gated ? 0 : 1 + (int)_plan.Activation, 1 / Math.Sqrt(_plan.Shape.HeadSize), _plan.NormEpsilon,
             s.Temperature, s.TopK, s.TopP);
+    }
+
+    /// <summary>Runs one step after another; recorded, where that pays, and recorded anew when its shapes change.</summary>
+    private sealed class Steps(DeviceSampler sampler, DeviceState state) : IDisposable
+    {
+        private readonly bool _records = sampler.Records && sampler._plan.Device.type == DeviceType.CUDA;
+        private readonly int _longest = sampler._job.Settings.MaxNewTokens;
+        private CudaGraph? _graph;
+        private int _seen;
+
+        /// <param name="done">New tokens so far: caches are looked at up to the stride's end.</param>
+        public void Next(int done)
+        {
+            int stride = _records ? RecordedStride : Stride, seen = Math.Min(_longest, (done + stride) / stride * stride);
+            if (seen == _seen && _records)
+            {
+                // The first step of a shape ran plainly, so that whatever libraries set up on first use is there.
+                if (_graph is null)
+                {
+                    _graph = new CudaGraph();
+                    _graph.Record(() => Plain(seen));
+                }
+
+                _graph.Replay();
+                return;
+            }
+
+            Forget();
+            _seen = seen;
+            Plain(seen);
+        }
+
+        /// <summary>The tensors are about to change.</summary>
+        public void Forget()
+        {
+            if (_graph is not null)
+                cuda.synchronize(sampler._plan.Device);
+            _graph?.Dispose();
+            (_graph, _seen) = (null, 0);
+        }
+
+        public void Dispose() => Forget();
+
+        private void Plain(int seen)
+        {
+            using var stepScope = NewDisposeScope();
+            sampler.Step(state, seen);
+        }
     }
 
     // Waits for the device and hands the tokens of steps first..end-1 to their rows.

@@ -1,0 +1,127 @@
+using System.Runtime.InteropServices;
+using Chorus.Gpu.Runtime;
+using static TorchSharp.torch;
+
+namespace Chorus.Gpu.Cuda;
+
+/// <summary>Work on a GPU that is recorded once and then repeated with one call: what a model of small layers costs is otherwise the launching.</summary>
+/// <remarks>
+/// TorchSharp has neither streams nor graphs, so libtorch's own (c10::cuda, at::cuda::CUDAGraph) are called by their C++ names, in the
+/// Itanium ABI of Linux. A name that is not there (another version) makes graphs unavailable, never wrong. What is recorded must read
+/// and write fixed tensors and must not wait for the host; an exception in it ends the process.
+/// </remarks>
+internal sealed unsafe class CudaGraph : IDisposable
+{
+    private const int ObjectBytes = 4096;   // of a CUDAGraph, which is a few hundred
+    private const int RelaxedCapture = 2;   // cudaStreamCaptureModeRelaxed: other threads may go on as they like
+
+    private static readonly Functions? Native = Functions.Find();
+
+    private readonly byte* _graph;
+    private bool _recorded;
+
+    public CudaGraph()
+    {
+        if (!Available)
+            throw new CudaException("CUDA graphs are not to be had from this libtorch");
+        _graph = (byte*)NativeMemory.AlignedAlloc(ObjectBytes, 64);
+        new Span<byte>(_graph, ObjectBytes).Clear();
+        Native!.Construct(_graph, 0);
+    }
+
+    /// <summary>Whether this process' libtorch has what is needed.</summary>
+    public static bool Available => Native is not null;
+
+    /// <summary>Runs work on a stream of its own, which recording needs; all that went before is done before, and all of it is done after.</summary>
+    public static void OnOwnStream(Device device, Action work)
+    {
+        var before = Native!.Current((sbyte)device.index);
+        cuda.synchronize(device);
+        Native.SetCurrent(Native.FromPool(0, (sbyte)device.index));
+        try
+        {
+            work();
+        }
+        finally
+        {
+            cuda.synchronize(device);
+            Native.SetCurrent(before);
+        }
+    }
+
+    /// <summary>Records what the work launches, without running it.</summary>
+    public void Record(Action work)
+    {
+        Native!.Begin(_graph, 0, 0, RelaxedCapture);
+        try
+        {
+            work();
+        }
+        finally
+        {
+            Native.End(_graph);
+            _recorded = true;
+        }
+    }
+
+    /// <summary>Runs what was recorded; returns at once.</summary>
+    public void Replay()
+    {
+        if (!_recorded)
+            throw new InvalidOperationException("nothing was recorded");
+        Native!.Replay(_graph);
+    }
+
+    public void Dispose()
+    {
+        Native!.Destruct(_graph);
+        NativeMemory.AlignedFree(_graph);
+    }
+
+    /// <summary>A c10::cuda::CUDAStream: device type and index, then the stream's number.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly struct Stream
+    {
+        private readonly long _device, _number;
+    }
+
+    private sealed class Functions
+    {
+        public readonly delegate* unmanaged<sbyte, Stream> Current;
+        public readonly delegate* unmanaged<byte, sbyte, Stream> FromPool;
+        public readonly delegate* unmanaged<Stream, void> SetCurrent;
+        public readonly delegate* unmanaged<byte*, byte, void> Construct;
+        public readonly delegate* unmanaged<byte*, void> Destruct;
+        public readonly delegate* unmanaged<byte*, ulong, ulong, int, void> Begin;
+        public readonly delegate* unmanaged<byte*, void> End;
+        public readonly delegate* unmanaged<byte*, void> Replay;
+
+        private Functions(nint core, nint cudaLibrary)
+        {
+            Current = (delegate* unmanaged<sbyte, Stream>)NativeLibrary.GetExport(core, "_ZN3c104cuda20getCurrentCUDAStreamEa");
+            FromPool = (delegate* unmanaged<byte, sbyte, Stream>)NativeLibrary.GetExport(core, "_ZN3c104cuda17getStreamFromPoolEba");
+            SetCurrent = (delegate* unmanaged<Stream, void>)NativeLibrary.GetExport(core, "_ZN3c104cuda20setCurrentCUDAStreamENS0_10CUDAStreamE");
+            Construct = (delegate* unmanaged<byte*, byte, void>)NativeLibrary.GetExport(cudaLibrary, "_ZN2at4cuda9CUDAGraphC1Eb");
+            Destruct = (delegate* unmanaged<byte*, void>)NativeLibrary.GetExport(cudaLibrary, "_ZN2at4cuda9CUDAGraphD1Ev");
+            Begin = (delegate* unmanaged<byte*, ulong, ulong, int, void>)NativeLibrary.GetExport(cudaLibrary, "_ZN2at4cuda9CUDAGraph13capture_beginESt4pairIyyE21cudaStreamCaptureMode");
+            End = (delegate* unmanaged<byte*, void>)NativeLibrary.GetExport(cudaLibrary, "_ZN2at4cuda9CUDAGraph11capture_endEv");
+            Replay = (delegate* unmanaged<byte*, void>)NativeLibrary.GetExport(cudaLibrary, "_ZN2at4cuda9CUDAGraph6replayEv");
+        }
+
+        public static Functions? Find()
+        {
+            if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64 || TorchRuntime.Folder is not { } folder
+                || !NativeLibrary.TryLoad(Path.Combine(folder, "libc10_cuda.so"), out var core)
+                || !NativeLibrary.TryLoad(Path.Combine(folder, "libtorch_cuda.so"), out var cudaLibrary))
+                return null;
+            try
+            {
+                return new Functions(core, cudaLibrary);
+            }
+            catch (EntryPointNotFoundException)
+            {
+                return null;
+            }
+        }
+    }
+}
