@@ -104,7 +104,8 @@ internal static class DecodeScript
             before = (p * above).sum([-1], True, dtype=7) + (torch.cumsum(equal, -1) - 1) * smallest
             return p * (above | (equal & (before < goal)))
 
-        # Inverts the cumulative sum of each row at u [R], in order of id: first the block of 256 in which it is reached, then the id in it.
+        # Inverts the cumulative sum of each row at u [R], in order of id: first the block of 256 in which it is reached, then the id
+        # in it. Gives the sums too.
         def invert(p, u):
             rows, width = p.size(0), 256
             if p.size(1) % width != 0:
@@ -119,20 +120,21 @@ internal static class DecodeScript
             before = torch.where(block > 0, cumulative.gather(1, (block - 1).clamp_(min=0)), torch.zeros_like(at))
             place = (before + torch.cumsum(inside, -1, dtype=7) <= at).sum([-1])
             last = ((inside > 0) * torch.arange(width, device=p.device)).amax([-1])
-            return block.squeeze(1) * width + torch.minimum(place, last)
+            return block.squeeze(1) * width + torch.minimum(place, last), total.squeeze(1)
 
-        # logits [R, V] and u [R] in [0, 1) to ids [R], and whether each row could be drawn from at all.
+        # logits [R, V] and u [R] in [0, 1) to ids [R], and whether each row could be drawn from at all: a logit that is no
+        # number, or infinite, leaves no finite sum of probabilities.
         def draw(logits, u, temperature: float, k: int, share: float):
-            logits = logits.to(6)
-            sound = torch.isfinite(logits.logsumexp([-1]))
             if temperature == 0.:
-                return logits.argmax(-1), sound
-            p = torch.softmax(logits if temperature == 1. else logits / temperature, -1)
+                largest, chosen = torch.max(logits, -1)
+                return chosen, torch.isfinite(largest)
+            p = torch.softmax(logits, -1, 6) if temperature == 1. else torch.softmax(logits.to(6) / temperature, -1)
             if k > 0 and k < p.size(1):
                 p = top_k(p, k)
             if share < 1.:
                 p = top_p(p, share)
-            return invert(p, u), sound
+            chosen, total = invert(p, u)
+            return chosen, torch.isfinite(total) & (total > 0)
 
         # Takes token and position [R] of every row, writes the next token into out [R, M] and token, and moves on: position and at
         # (int64 [1], new tokens so far) grow by one, and bias lets the token just read be seen. new: how far the rows' caches are looked at.
@@ -154,7 +156,9 @@ internal static class DecodeScript
                 all = linear(normed(x, w[0], w[1], eps), w[2], w[3]).view(rows, -1, size)
                 turning = all.narrow(1, 0, all.size(1) - heads)
                 if positions.numel() == 0:
-                    turning = torch.addcmul(turning * turn_cos, torch.roll(turning, [size // 2], [-1]), turn_sin)
+                    # The whole is rolled, values too: it is contiguous, and a part of it would be copied first.
+                    rolled = torch.roll(all, [size // 2], [-1]).narrow(1, 0, all.size(1) - heads)
+                    turning = torch.addcmul(turning * turn_cos, rolled, turn_sin)
                 new_key, new_value = cache[l * 4 + 2], cache[l * 4 + 3]
                 new_key.index_copy_(2, at, turning.narrow(1, turning.size(1) - heads, heads).unsqueeze(2))
                 new_value.index_copy_(2, at, all.narrow(1, all.size(1) - heads, heads).unsqueeze(2))

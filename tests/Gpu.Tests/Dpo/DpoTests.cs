@@ -74,13 +74,18 @@ public sealed class DpoTests
             },
             iter: 200, threads: 1);
 
-    [Fact]
-    public void Given_packed_pairs_When_scored_Then_as_each_completion_alone()
+    [Theory]
+    [InlineData("llama")]
+    [InlineData("gpt2")]
+    public void Given_packed_pairs_When_scored_Then_as_each_completion_alone(string family)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var model = new LlamaModel(Tiny, 1, CPU);
-        using var adapter = LoraAdapter.Attach(model, new LoraSettings { Rank = 2 }, 1);
+        using CausalModel model = family == "llama"
+            ? new LlamaModel(Tiny, 1, CPU)
+            : new Gpt2Model(new Gpt2Config { VocabularySize = 50, HiddenSize = 16, Layers = 2, Heads = 4, MaxLength = 32 }, 1, CPU);
+        TextGeneratorTests.Widen(model);
+        using var adapter = LoraAdapter.Attach(model, new LoraSettings { Rank = 2, TargetPattern = LoraSettings.AllLinear }, 1);
         LoraAdapterTests.Disturb(adapter);
         TokenPair[] pairs = [new([1, 2, 3, 4, 5], [6, 7, 0], [8]), new([9], [1, 0], [2, 3, 4, 5, 6, 0]), new([4, 4], [7], [7])];
         using var batch = new PairBatch(pairs, maxPromptTokens: 4, CPU);
@@ -244,7 +249,7 @@ public sealed class DpoTests
 
     private static double SoftPlus(double x) => Math.Max(x, 0) + Math.Log(1 + Math.Exp(-Math.Abs(x)));
 
-    private static float Alone(LlamaModel model, int[] prompt, int[] completion)
+    private static float Alone(CausalModel model, int[] prompt, int[] completion)
     {
         using var scope = NewDisposeScope();
         long[] all = [.. prompt.Concat(completion).Select(id => (long)id)];

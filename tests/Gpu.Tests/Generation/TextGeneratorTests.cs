@@ -228,6 +228,8 @@ public sealed class TextGeneratorTests
             model.Layers[0].Mlp.Up.Weight.fill_(double.NaN);
         var failed = Assert.Throws<ArgumentException>(() => Generator(model, onDevice).Generate(Prompts(2), 2, new SamplingSettings { MaxNewTokens = 5 }, 1, 4, null, default));
         Assert.Contains("logits are not finite", failed.Message);
+        failed = Assert.Throws<ArgumentException>(() => Generator(model, onDevice).Generate(Prompts(2), 2, new SamplingSettings { MaxNewTokens = 5, TopK = 3, TopP = 0.5 }, 1, 4, null, default));
+        Assert.Contains("logits are not finite", failed.Message);
     }
 
     private static TextGenerator Generator(CausalModel model, bool onDevice) => new(model, End) { DrawsOnDevice = onDevice };
