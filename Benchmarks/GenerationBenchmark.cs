@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Chorus.Gpu.Generation;
 using TorchSharp;
 using static Chorus.Benchmarks.BenchmarkModel;
@@ -29,7 +31,8 @@ internal static class GenerationBenchmark
             MaxNewTokens = longest,
         };
         var draw = arguments.Text("draw", "auto");
-        var generator = new TextGenerator(model, []) { DrawsOnDevice = draw == "auto" ? device.type != DeviceType.CPU : draw == "device" };
+        var generator = new TextGenerator(model, []) { DrawsOnDevice = draw == "auto" ? device.type != DeviceType.CPU : draw == "device", RecordsSteps = arguments.Text("recorded", "on") == "on" };
+        var digest = "";
         Print($"{rows} rows: {prompts} prompts of {prompt} tokens, {samples} samples each, {longest} new tokens; temperature {settings.Temperature}, top-k {settings.TopK}, top-p {settings.TopP}; drawn on the {(generator.DrawsOnDevice ? "device" : "host")}");
 
         double Time(SamplingSettings s, ulong seed)
@@ -40,7 +43,9 @@ internal static class GenerationBenchmark
             Wait(device);
             if (completions.Sum(c => c.Tokens.Length) != rows * s.MaxNewTokens)
                 throw new InvalidOperationException("a text is too short: nothing to measure");
-            return Stopwatch.GetElapsedTime(start).TotalSeconds;
+            var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            digest = Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes<int>(completions.SelectMany(c => c.Tokens).ToArray())))[..8];
+            return seconds;
         }
         double Median(SamplingSettings s)
         {
@@ -48,6 +53,8 @@ internal static class GenerationBenchmark
             return Enumerable.Range(2, arguments.Int("repeats", 3)).Select(seed => Time(s, (ulong)seed)).Order().ElementAt(arguments.Int("repeats", 3) / 2);
         }
         double all = Median(settings), first = Median(settings with { MaxNewTokens = 1 });
+        Time(settings, 1);
+        Print($"tokens of seed 1: {digest}");
         double step = (all - first) / (longest - 1);
         Print($"{rows * longest / all:N0} new tokens/s ({all:0.000} s; prompts and preparation {first:0.000} s, then {step * 1000:0.00} ms a step, {rows / step:N0} tokens/s)");
         if (device.type == DeviceType.CUDA)

@@ -19,7 +19,7 @@ static int Usage()
           audit
           kernels
           generation  --shape {string.Join('|', BenchmarkModel.Names)} --device auto --dtype float32|bfloat16 --batch 256 --samples 10 --prompt 192 --new 64
-                      --temperature 1 --top-k 0 --top-p 1 --repeats 3 --threads 0 --draw auto|host|device
+                      --temperature 1 --top-k 0 --top-p 1 --repeats 3 --threads 0 --draw auto|host|device --recorded on|off
           training    --shape 4m --device cpu --dtype float32 --batch 32 --length 96 --steps 20 --threads 0
           loading     --shape 1b --dtype bfloat16 --device cpu --folder DIR (made and deleted)
         """);

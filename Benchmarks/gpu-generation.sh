@@ -7,6 +7,7 @@ here="$(cd "$(dirname "$0")" && pwd)"
 nvidia-smi --query-gpu=name --format=csv,noheader
 for shape in 1b 8b; do
     "$program" generation --shape "$shape" --device cuda --dtype bfloat16 --batch 256 --samples 10 --prompt 192 --new 64
+    "$program" generation --shape "$shape" --device cuda --dtype bfloat16 --batch 256 --samples 10 --prompt 192 --new 64 --recorded off --repeats 1
     python3 "$here/transformers-generation.py" "$shape" 250 192 64 2>/dev/null
     "$program" generation --shape "$shape" --device cuda --dtype bfloat16 --batch 1000 --samples 10 --prompt 192 --new 64 --repeats 1
 done

@@ -131,7 +131,12 @@ internal static class DecodeScript
             p = torch.softmax(logits, -1, 6) if temperature == 1. else torch.softmax(logits.to(6) / temperature, -1)
             if k > 0 and k < p.size(1):
                 p = top_k(p, k)
-            if share < 1.:
+                if share < 1.:
+                    # The k that are left, in order of id: all else is 0.
+                    ids = torch.sort(torch.topk(p, k)[1], -1)[0]
+                    place, kept = invert(top_p(p.gather(1, ids), share), u)
+                    return ids.gather(1, place.unsqueeze(1)).squeeze(1), torch.isfinite(kept) & (kept > 0)
+            elif share < 1.:
                 p = top_p(p, share)
             chosen, total = invert(p, u)
             return chosen, torch.isfinite(total) & (total > 0)

@@ -1,5 +1,6 @@
 // Shapes: R rows being sampled, P prompts
 using System.Runtime.InteropServices;
+using Chorus.Gpu.Cuda;
 using Chorus.Gpu.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -26,6 +27,9 @@ public sealed class TextGenerator(CausalModel model, IReadOnlyCollection<int> en
 
     /// <summary>Whether tokens are drawn on the model's device.</summary>
     internal bool DrawsOnDevice { get; init; } = model.Device.type != DeviceType.CPU;
+
+    /// <summary>Whether steps on a CUDA device are recorded once and repeated, where this libtorch can; the tokens are the same.</summary>
+    internal bool RecordsSteps { get; init; } = true;
 
     /// <summary>Called with the rows of a batch before its memory is taken and at every look at the device; tests let it fail like an allocator.</summary>
     internal Action<int>? Allocating { get; init; }
@@ -58,7 +62,7 @@ public sealed class TextGenerator(CausalModel model, IReadOnlyCollection<int> en
         using var scope = NewDisposeScope();
         using var plan = model.ToDecoder();
         var job = new SamplingJob(prompts, s, seed, new TextEnds(endTokens, s.StopStrings, decode), Allocating, ct);
-        using var onDevice = DrawsOnDevice ? new DeviceSampler(plan, job) : null;
+        using var onDevice = DrawsOnDevice ? new DeviceSampler(plan, job) { Records = RecordsSteps && CudaGraph.Available } : null;
         var onHost = DrawsOnDevice ? null : new HostSampler(plan, job);
         int done = 0, rowsAtOnce = batchSize >= samplesPerPrompt ? batchSize - batchSize % samplesPerPrompt : batchSize;
         for (int first = 0; first < rows.Length;)
