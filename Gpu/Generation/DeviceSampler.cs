@@ -8,7 +8,7 @@ namespace Chorus.Gpu.Generation;
 /// <summary>Samples batches whose tokens are drawn on the device: the host looks at them only once in <see cref="Stride"/> steps.</summary>
 /// <remarks>
 /// Caches have their full length from the start. A step reads the rows' caches as far as the next multiple of
-/// <see cref="Stride"/>, so that its shapes change that often only. Random numbers are made for all steps before the first,
+/// 16, on a GPU of 64, so that its shapes change that often only. Random numbers are made for all steps before the first,
 /// on the host, by the same keys as <see cref="HostSampler"/>'s.
 /// </remarks>
 internal sealed class DeviceSampler : IDisposable
@@ -16,8 +16,8 @@ internal sealed class DeviceSampler : IDisposable
     /// <summary>Steps between two looks.</summary>
     internal const int Stride = 16;
 
-    // A step is recorded once for so many: then its shapes must not change that long.
-    private const int RecordedStride = 64;
+    // Caches are read as far as the next multiple of this. On a GPU a step is recorded once for so many: its shapes must not change that long.
+    private const int SeenOnDevice = 64, SeenOnHost = 16;
 
     private readonly DecoderPlan _plan;
     private readonly SamplingJob _job;
@@ -143,7 +143,7 @@ internal sealed class DeviceSampler : IDisposable
         /// <param name="done">New tokens so far: caches are looked at up to the stride's end.</param>
         public void Next(int done)
         {
-            int stride = _records ? RecordedStride : Stride, seen = Math.Min(_longest, (done + stride) / stride * stride);
+            int stride = sampler._plan.Device.type == DeviceType.CUDA ? SeenOnDevice : SeenOnHost, seen = Math.Min(_longest, (done + stride) / stride * stride);
             if (seen == _seen && _records)
             {
                 // The first step of a shape ran plainly, so that whatever libraries set up on first use is there.
