@@ -126,6 +126,36 @@ public sealed class PrivateGradientsTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Given_a_backward_pass_on_another_thread_When_no_scope_is_there_Then_no_tensor_waits_for_the_garbage_collector()
+    {
+        // As on a GPU, where autograd has threads of its own.
+        using var model = TinyDpModels.New("gpt2", ScalarType.Float32);
+        using var source = new PrivateGradients(model, null, new ClippingSettings(), DpMethod.Fused);
+        long Step()
+        {
+            using (NewDisposeScope())
+            {
+                var batch = SampleBatch.Of(TinyDpModels.Samples, TinyDpModels.Length, CPU);
+                source.Accumulate(batch.Batch, batch.Lengths, () =>
+                {
+                    var loss = batch.Losses(model, SampleLossKind.Mean).sum();
+                    var thread = new Thread(() => loss.backward());
+                    thread.Start();
+                    thread.Join();
+                    return zeros([batch.Batch]).requires_grad_();
+                });
+                Assert.All(source.Parameters, p => Assert.NotNull(p.Gradient));
+                source.Clear();
+            }
+            return Tensor.TotalCount;
+        }
+        Step();
+        long before = Step();
+        Assert.Equal(before, Step());
+        Assert.Equal(before, Step());
+    }
+
     private static void Compare(
         Gpu.Models.CausalModel model, ClippingSettings s, DpMethod method,
         Func<PrivateGradients, IEnumerable<(IReadOnlyList<ClippedParameter>, double)>> groups, SampleLossKind loss = SampleLossKind.Mean)
