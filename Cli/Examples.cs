@@ -39,6 +39,12 @@ internal static class Examples
         ],
         ["tokenize"] = ["chorus model tokenize --checkpoint Llama-3-8B --text-file texts.txt --json"],
         ["embed"] = ["chorus model embed --checkpoint all-MiniLM-L6-v2 --text-file texts.json --output out.safetensors --device cuda"],
+        ["train"] =
+        [
+            "chorus train --checkpoint distilgpt2 --data texts.txt --logical-batch 256 --epsilon 4 --steps 200 --out runs/dp",
+            "chorus train --shape tiny --synthetic --noise-multiplier 1 --steps 10 --device cpu --out runs/try",
+            "chorus train --shape llama-13b --layers 4 --synthetic --seq 1024 --sampling fixed --noise-multiplier 1 --device cuda --dtype bfloat16 --out runs/speed",
+        ],
         ["noise"] = ["chorus account noise --epsilon 1 --rounds 20 --delta 3e-6"],
     };
 

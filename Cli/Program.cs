@@ -6,6 +6,7 @@ using Chorus.Actors.Settings;
 using Chorus.Cli;
 using Chorus.Cli.Commands;
 using Chorus.Cli.Commands.Model;
+using Chorus.Cli.Commands.Train;
 using Chorus.Gpu.Runtime;
 using Chorus.Simulation.Data;
 
@@ -18,6 +19,7 @@ var root = new RootCommand("Chorus simulates private federated learning on text 
     AccountCommand.Create(),
     AuditCommand.Create(),
     ModelCommand.Create(),
+    TrainCommand.Create(),
 };
 Examples.AddTo(root);
 var parsed = root.Parse(args);

@@ -1,5 +1,6 @@
 // Shapes: B batch, T time, C channels, V vocabulary
 using Chorus.Gpu.Generation;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Chorus.Gpu.Models;
@@ -38,6 +39,12 @@ public abstract class CausalModel : nn.Module
     /// <summary>The layer from hidden states to logits; its weight may be the embedding's.</summary>
     public Projection Output => Projections[^1].Projection;
 
+    /// <summary>The token embedding, [V, C].</summary>
+    internal abstract Parameter Embedding { get; }
+
+    /// <summary>As <see cref="Projection.Rule"/>: ids [B, T] to their rows of the embedding, [B, T, C].</summary>
+    internal Func<Tensor, Tensor>? EmbeddingRule { get; set; }
+
     /// <summary>Whether checkpoints keep linear weights as [in, out] (GPT-2's Conv1D); here they are [out, in].</summary>
     public abstract bool FanInFanOut { get; }
 
@@ -46,6 +53,9 @@ public abstract class CausalModel : nn.Module
 
     /// <summary>The weights laid out for generation, with enabled adapters merged in; the caller owns the plan, which must not outlive the model.</summary>
     internal abstract DecoderPlan ToDecoder();
+
+    private protected Tensor Embed(Tensor ids) => EmbeddingRule is { } rule ? rule(ids)
+        : Embedding.index_select(0, ids.reshape(-1)).view(ids.shape[0], ids.shape[1], Shape.HiddenSize);
 
     private protected abstract Tensor Run(Tensor ids, Tensor? positions, Tensor? mask);
 

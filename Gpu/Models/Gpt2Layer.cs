@@ -7,24 +7,27 @@ namespace Chorus.Gpu.Models;
 /// <summary>y = w (x - mean) / sqrt(variance + eps) + b over the last dimension (arXiv:1607.06450).</summary>
 public sealed class Gpt2Norm : nn.Module
 {
-    private readonly double _epsilon;
-
     /// <summary>w, [C].</summary>
     public Parameter Weight { get; }
 
     /// <summary>b, [C].</summary>
     public Parameter Bias { get; }
 
+    internal double Epsilon { get; }
+
+    /// <summary>As <see cref="Projection.Rule"/>.</summary>
+    internal Func<Tensor, Tensor>? Rule { get; set; }
+
     internal Gpt2Norm(int size, double epsilon, WeightSource weights) : base(nameof(Gpt2Norm))
     {
-        _epsilon = epsilon;
+        Epsilon = epsilon;
         Weight = WeightSource.Owned(weights.Vector(size, 1));
         Bias = WeightSource.Owned(weights.Vector(size, 0));
         register_parameter("weight", Weight);
         register_parameter("bias", Bias);
     }
 
-    internal Tensor Apply(Tensor x) => nn.functional.layer_norm(x, [Weight.shape[0]], Weight, Bias, _epsilon);
+    internal Tensor Apply(Tensor x) => Rule is { } rule ? rule(x) : nn.functional.layer_norm(x, [Weight.shape[0]], Weight, Bias, Epsilon);
 }
 
 /// <summary>One decoder layer of GPT-2: attention and feed-forward, each after LayerNorm and added to the residual stream.</summary>

@@ -54,6 +54,17 @@ public sealed class Gpt2Model : CausalModel
     /// <inheritdoc/>
     public override bool FanInFanOut => true;
 
+    internal override Parameter Embedding => _embedding;
+
+    /// <summary>The embedding of positions, [MaxLength, C].</summary>
+    internal Parameter Positions => _positions;
+
+    /// <summary>As <see cref="Projection.Rule"/>: x [B, T, C] to x plus the first T positions.</summary>
+    internal Func<Tensor, Tensor>? PositionRule { get; set; }
+
+    /// <summary>The norm behind the last layer.</summary>
+    internal Gpt2Norm FinalNorm => _norm;
+
     internal override IReadOnlyDictionary<string, Tensor> CheckpointSlots()
     {
         using var noGrad = no_grad();
@@ -86,8 +97,11 @@ public sealed class Gpt2Model : CausalModel
     {
         using var scope = NewDisposeScope();
         long batch = ids.shape[0], time = ids.shape[1];
-        var places = positions is null ? _positions.narrow(0, 0, time) : _positions.index_select(0, positions.reshape(-1)).view(batch, time, Config.HiddenSize);
-        var x = _embedding.index_select(0, ids.reshape(-1)).view(batch, time, Config.HiddenSize) + places;
+        Tensor x;
+        if (PositionRule is { } rule)
+            x = positions is null ? rule(Embed(ids)) : throw new NotSupportedException("per-sample gradients of position embeddings need positions from 0 on: give none");
+        else
+            x = Embed(ids) + (positions is null ? _positions.narrow(0, 0, time) : _positions.index_select(0, positions.reshape(-1)).view(batch, time, Config.HiddenSize));
         foreach (var layer in Layers)
         {
             var next = layer.Apply(x, mask);

@@ -42,9 +42,10 @@ public sealed class LlamaAttention : nn.Module
     {
         using var scope = NewDisposeScope();
         long batch = x.shape[0], time = x.shape[1];
-        var query = RotaryTable.Turn(Heads(Query.Apply(x), _config.Heads), frame.Cos, frame.Sin);
-        var key = RotaryTable.Turn(Heads(Key.Apply(x), _config.KeyValueHeads), frame.Cos, frame.Sin);
-        var mixed = CausalAttention.Mix(query, key, Heads(Value.Apply(x), _config.KeyValueHeads), frame.Mask);
+        var projected = Projection.ApplyAll(x, Query, Key, Value);
+        var query = RotaryTable.Turn(Heads(projected[0], _config.Heads), frame.Cos, frame.Sin);
+        var key = RotaryTable.Turn(Heads(projected[1], _config.KeyValueHeads), frame.Cos, frame.Sin);
+        var mixed = CausalAttention.Mix(query, key, Heads(projected[2], _config.KeyValueHeads), frame.Mask);
         return Output.Apply(mixed.transpose(1, 2).reshape(batch, time, _config.Heads * _config.HeadSize)).MoveToOuterDisposeScope();
     }
 
@@ -75,7 +76,8 @@ public sealed class LlamaMlp : nn.Module
     internal Tensor Apply(Tensor x)
     {
         using var scope = NewDisposeScope();
-        return Down.Apply(nn.functional.silu(Gate.Apply(x)) * Up.Apply(x)).MoveToOuterDisposeScope();
+        var projected = Projection.ApplyAll(x, Gate, Up);
+        return Down.Apply(nn.functional.silu(projected[0]) * projected[1]).MoveToOuterDisposeScope();
     }
 }
 

@@ -56,6 +56,11 @@ public sealed class LlamaModel : CausalModel
     /// <inheritdoc/>
     public override bool FanInFanOut => false;
 
+    internal override Parameter Embedding => _embedding;
+
+    /// <summary>The norm behind the last layer.</summary>
+    internal RmsNorm FinalNorm => _norm;
+
     internal override IReadOnlyDictionary<string, Tensor> CheckpointSlots() =>
         named_parameters().ToDictionary(p => p.name, p => (Tensor)p.parameter, StringComparer.Ordinal);
 
@@ -83,10 +88,10 @@ public sealed class LlamaModel : CausalModel
     private protected override Tensor Run(Tensor ids, Tensor? positions, Tensor? mask)
     {
         using var scope = NewDisposeScope();
-        long batch = ids.shape[0], time = ids.shape[1];
+        long time = ids.shape[1];
         var (cos, sin) = positions is null ? _rotary.Leading(time) : _rotary.At(positions.unsqueeze(1), time);
         var frame = new AttentionFrame(cos, sin, mask);
-        var x = _embedding.index_select(0, ids.reshape(-1)).view(batch, time, Config.HiddenSize);
+        var x = Embed(ids);
         foreach (var layer in Layers)
         {
             var next = layer.Apply(x, frame);

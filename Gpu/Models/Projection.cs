@@ -28,6 +28,12 @@ public sealed class Projection : nn.Module
 
     public long OutSize { get; }
 
+    /// <summary>What computes x W^T + b in place of the plain operator, for a trainer that needs each sample's gradient; null otherwise. The branch has its own.</summary>
+    internal Func<Tensor, Tensor>? Rule { get; set; }
+
+    /// <summary>The same for this layer and those that read the same input after it.</summary>
+    internal Func<Tensor, IReadOnlyList<Tensor>>? SharedRule { get; set; }
+
     /// <param name="weight">[out, in]; this module takes ownership.</param>
     /// <param name="bias">[out], likewise; null for none.</param>
     internal Projection(Tensor weight, Tensor? bias = null) : this(WeightSource.Owned(weight), bias is null ? null : WeightSource.Owned(bias))
@@ -46,6 +52,17 @@ public sealed class Projection : nn.Module
     /// <summary>A projection with another module's weight, as a head that is tied to the embedding; it has no parameters of its own.</summary>
     internal static Projection Tied(Parameter weight) => new(weight, (Parameter?)null);
 
+    /// <summary>Several layers on one input, as query, key and value; the caller owns the results.</summary>
+    internal static IReadOnlyList<Tensor> ApplyAll(Tensor x, params ReadOnlySpan<Projection> layers)
+    {
+        if (layers[0].SharedRule is { } rule)
+            return rule(x);
+        var results = new Tensor[layers.Length];
+        for (int i = 0; i < layers.Length; i++)
+            results[i] = layers[i].Apply(x);
+        return results;
+    }
+
     /// <summary>x [..., in] to y [..., out]; the caller owns the result.</summary>
     /// <exception cref="ArgumentException">The last dimension of <paramref name="x"/> does not fit (libtorch would abort the process).</exception>
     public Tensor Apply(Tensor x)
@@ -53,13 +70,15 @@ public sealed class Projection : nn.Module
         if (x.shape[^1] != InSize)
             throw new ArgumentException($"the last dimension of the input must be {InSize}, got {x.shape[^1]}");
         if (Branch is not { Enabled: true } branch)
-            return nn.functional.linear(x, Weight, Bias);
+            return Linear(x);
         using var scope = NewDisposeScope();
-        var y = nn.functional.linear(x, Weight, Bias);
+        var y = Linear(x);
         var update = branch.Apply(x);
         // A branch kept in float32 beside half-precision weights is added before the sum is rounded, as PEFT does.
         return (y.dtype == update.dtype ? y.add_(update) : (y.to_type(update.dtype) + update).to_type(y.dtype)).MoveToOuterDisposeScope();
     }
+
+    private Tensor Linear(Tensor x) => Rule is { } rule ? rule(x) : nn.functional.linear(x, Weight, Bias);
 
     /// <summary>W, with the branch added when it is enabled, outside the autograd graph: [out, in], which the caller owns. Without a branch it shares W's memory.</summary>
     public Tensor Merged()
@@ -89,6 +108,9 @@ public sealed record LowRankBranch(Parameter A, Parameter B, double Scale)
 
     public long OutSize { get; } = B.shape[0];
 
+    /// <summary>As <see cref="Projection.Rule"/>, for (x A^T) B^T s.</summary>
+    internal Func<Tensor, Tensor>? Rule { get; set; }
+
     /// <summary>(drop(x) A^T) B^T s in the branch's own type; the caller owns the result.</summary>
     internal Tensor Apply(Tensor x)
     {
@@ -96,6 +118,6 @@ public sealed record LowRankBranch(Parameter A, Parameter B, double Scale)
         var input = x.dtype == A.dtype ? x : x.to_type(A.dtype);
         if (Dropout > 0)
             input = nn.functional.dropout(input, Dropout, training: true);
-        return nn.functional.linear(nn.functional.linear(input, A), B).mul_(Scale).MoveToOuterDisposeScope();
+        return (Rule is { } rule ? rule(input) : nn.functional.linear(nn.functional.linear(input, A), B).mul_(Scale)).MoveToOuterDisposeScope();
     }
 }

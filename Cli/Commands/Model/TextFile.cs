@@ -9,10 +9,10 @@ namespace Chorus.Cli.Commands.Model;
 internal static class TextFile
 {
     /// <exception cref="SettingsException">There is no such file, or it opens like a JSON list and is none.</exception>
-    public static string[] Read(string path)
+    public static string[] Read(string path, string option = "--text-file")
     {
         if (!File.Exists(path))
-            throw new SettingsException($"--text-file {path}: there is no such file");
+            throw new SettingsException($"{option} {path}: there is no such file");
         var bytes = File.ReadAllBytes(path).AsSpan();
         if (bytes.StartsWith(Encoding.UTF8.Preamble))
             bytes = bytes[Encoding.UTF8.Preamble.Length..];
@@ -27,7 +27,7 @@ internal static class TextFile
             {
                 // A line of text may open with a bracket; a file that says it is JSON may not be something else.
                 if (json)
-                    throw new SettingsException($"--text-file {path}: expected a JSON list of strings; {e.Message}");
+                    throw new SettingsException($"{option} {path}: expected a JSON list of strings; {e.Message}");
             }
         }
 
