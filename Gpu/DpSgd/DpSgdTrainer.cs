@@ -46,7 +46,7 @@ public sealed partial class DpSgdTrainer : IDisposable
             if (wrong >= 0) // libtorch would read beyond the embedding on a GPU
                 throw new ArgumentException($"token ids must be in [0, {model.Shape.VocabularySize}), got {examples[i][wrong]} in example {i}");
         }
-        (_model, _adapter, _examples, _settings, _kernels) = (model, adapter, examples, s, kernels ?? new TorchDpKernels());
+        (_model, _adapter, _examples, _settings, _kernels) = (model, adapter, examples, s, kernels ?? CudaDpKernels.For(model.Device));
         _secret = s.Seed is { } seed ? RunSecret.FromSeed(seed) : RunSecret.New();
         _source = s.Method == DpMethod.None ? new PlainGradients(model, adapter) : new PrivateGradients(model, adapter, s.Clipping, s.Method, _kernels);
         bool first = s.Optimizer == DpOptimizer.AdamW || s.Momentum != 0, second = s.Optimizer == DpOptimizer.AdamW;

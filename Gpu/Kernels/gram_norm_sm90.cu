@@ -1,9 +1,12 @@
 // gram_norm_sm90: n_b^2 = sum_{t,t'} (x_t . x_t') (g_t . g_t') = |G_b^T X_b|_F^2, the squared norm of a linear layer's
 // gradient for each sample, without that gradient and without a T x T matrix in memory (the ghost norm, arXiv:1510.01799).
 //
-// Shapes: B samples, T tokens, P inputs, D outputs. x (B,T,P), g (B,T,D) bf16, rows contiguous, P and D multiples of 8.
-// partial (B, tiles, 2) f32: one sum for each tile of token pairs, two where the tile was halved; add them for n_b^2.
-// Only tiles on and below the diagonal are computed; those below count twice. Sums in f32; fixed order, so fixed bits.
+// Shapes: B samples, T tokens, P inputs, D outputs. x (B,T,P), g (B,T,D) bf16, rows contiguous, P and D multiples of 8. Up to
+// three g of layers that read one x: their Gram tiles add up in the registers, and x's are made once for all.
+// With A = X X^T (+ 1 where there are biases) and C = sum of G G^T:
+// partial (B, tiles, 2, 5) f32: sums of A C, A A, C C and the traces of A and C over each tile of token pairs, two sets where
+// the tile was halved. gram_norm_bound adds them in a fixed order, and from them an upper bound of n_b^2 in exact arithmetic.
+// Only tiles on and below the diagonal are computed; those below count twice.
 // Rows past T and columns past P or D are read as zero by the copy engine.
 //
 // One block an SM, persistent. Warpgroup 0 feeds a ring of STAGES slabs of 64 columns by bulk tensor copies; warpgroups
@@ -125,13 +128,16 @@ __device__ __forceinline__ void gram(float (&c)[64], Ring& ring, int slabs, cons
 }
 
 extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
-    const __grid_constant__ TensorMap xMap, const __grid_constant__ TensorMap gMap,             // boxes of 128 rows
-    const __grid_constant__ TensorMap xHalfMap, const __grid_constant__ TensorMap gHalfMap,     // of 64
+    const __grid_constant__ TensorMap xMap, const __grid_constant__ TensorMap g0Map, const __grid_constant__ TensorMap g1Map,
+    const __grid_constant__ TensorMap g2Map,                                                    // boxes of 128 rows
+    const __grid_constant__ TensorMap xHalfMap, const __grid_constant__ TensorMap g0HalfMap, const __grid_constant__ TensorMap g1HalfMap,
+    const __grid_constant__ TensorMap g2HalfMap,                                                // of 64
     float* __restrict__ partial,
-    int tiles, int whole, int jobs, int xSlabs, int gSlabs) {
+    int tiles, int whole, int jobs, int xSlabs, int g0Slabs, int g1Slabs, int g2Slabs, float bias) {
+    int gSlabs = g0Slabs + g1Slabs + g2Slabs;
     extern __shared__ __align__(1024) unsigned char memory[];
     __shared__ __align__(8) unsigned long long bars[2 * STAGES];
-    __shared__ float sums[8];
+    __shared__ float sums[8][5];
     unsigned slabs = (smem_of(memory) + 1023) & ~1023u;
     Ring ring = { slabs, smem_of(bars), smem_of(bars + STAGES), 0, 0 };
     if (threadIdx.x == 0) {
@@ -148,13 +154,16 @@ extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
                 Job job = job_at(index, whole, tiles);
                 bool diagonal = job.row == job.column;
                 for (int s = 0; s < xSlabs + gSlabs; s++) {
-                    const TensorMap* map = s < xSlabs ? &xMap : &gMap;
+                    // Addresses of parameters, so chosen one by one.
+                    int at = s - xSlabs;
+                    const TensorMap* map = at < 0 ? &xMap : at < g0Slabs ? &g0Map : at < g0Slabs + g1Slabs ? &g1Map : &g2Map;
+                    const TensorMap* half = at < 0 ? &xHalfMap : at < g0Slabs ? &g0HalfMap : at < g0Slabs + g1Slabs ? &g1HalfMap : &g2HalfMap;
                     bool halved = job.half >= 0 && !diagonal;   // its rows are 64; on the diagonal the columns are read for both
-                    int column = (s < xSlabs ? s : s - xSlabs) * SLAB;
+                    int column = (at < 0 ? s : at < g0Slabs ? at : at < g0Slabs + g1Slabs ? at - g0Slabs : at - g0Slabs - g1Slabs) * SLAB;
                     barrier_wait(ring.empty + 8 * ring.stage, ring.phase);
                     unsigned to = ring.slabs + ring.stage * STAGE_BYTES, bar = ring.filled();
                     barrier_expect(bar, diagonal ? SLAB_BYTES : halved ? SLAB_BYTES / 2 + SLAB_BYTES : STAGE_BYTES);
-                    if (halved) copy_slab(to, s < xSlabs ? &xHalfMap : &gHalfMap, bar, column, job.row * TILE + job.half * 64, job.sample);
+                    if (halved) copy_slab(to, half, bar, column, job.row * TILE + job.half * 64, job.sample);
                     else copy_slab(to, map, bar, column, job.row * TILE, job.sample);
                     if (!diagonal) copy_slab(to + SLAB_BYTES, map, bar, column, job.column * TILE, job.sample);
                     ring.next();
@@ -170,27 +179,69 @@ extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
             Job job = job_at(index, whole, tiles);
             gram(cx, ring, xSlabs, job, group, leader);
             gram(cg, ring, gSlabs, job, group, leader);
-            float sum = 0;
-            if (job.half < 0) {
-                #pragma unroll
-                for (int i = 0; i < 64; i++) sum += cx[i] * cg[i];
-            } else {
-                #pragma unroll
-                for (int i = 0; i < 32; i++) sum += cx[i] * cg[i];
+            float sums5[5] = { 0, 0, 0, 0, 0 };
+            // Element i of a thread: row and column in the part of the tile that its warpgroup multiplied.
+            int firstRow = (warp & 3) * 16 + (lane >> 2), firstColumn = (lane & 3) * 2;
+            bool diagonal = job.row == job.column;
+            // Where this part lies beside the diagonal: its rows less its columns.
+            int apart = job.half < 0 ? group * 64 : job.half * 64 - group * 64;
+            int count = job.half < 0 ? 64 : 32;
+            #pragma unroll
+            for (int i = 0; i < 64; i++) {
+                if (i < count) {
+                    float a = cx[i] + bias, c = cg[i];
+                    sums5[0] += a * c; sums5[1] += a * a; sums5[2] += c * c;
+                    int row = firstRow + ((i >> 1) & 1) * 8, column = (i >> 2) * 8 + firstColumn + (i & 1);
+                    if (diagonal && row + apart == column) { sums5[3] += a; sums5[4] += c; }
+                }
             }
             #pragma unroll
-            for (int o = 16; o > 0; o >>= 1) sum += __shfl_xor_sync(0xFFFFFFFFu, sum, o);
+            for (int k = 0; k < 5; k++) {
+                #pragma unroll
+                for (int o = 16; o > 0; o >>= 1) sums5[k] += __shfl_xor_sync(0xFFFFFFFFu, sums5[k], o);
+            }
             asm volatile("bar.sync 1, 256;" ::: "memory");   // the sums of the job before have been read
-            if (lane == 0) sums[warp] = sum;
+            if (lane == 0) {
+                #pragma unroll
+                for (int k = 0; k < 5; k++) sums[warp][k] = sums5[k];
+            }
             asm volatile("bar.sync 2, 256;" ::: "memory");
-            if (threadIdx.x == 128) {
+            if (threadIdx.x < 128 + 5) {
+                int k = threadIdx.x - 128;
                 float total = 0;
                 #pragma unroll
-                for (int w = 0; w < 8; w++) total += sums[w];
+                for (int w = 0; w < 8; w++) total += sums[w][k];
                 int tile = job.row * (job.row + 1) / 2 + job.column;
-                partial[((size_t)job.sample * tiles + tile) * 2 + (job.half > 0 ? 1 : 0)] = job.row == job.column ? total : 2 * total;
-                if (job.half < 0) partial[((size_t)job.sample * tiles + tile) * 2 + 1] = 0;
+                float* to = partial + (((size_t)job.sample * tiles + tile) * 2) * 5;
+                to[(job.half > 0 ? 5 : 0) + k] = diagonal ? total : 2 * total;
+                if (job.half < 0) to[5 + k] = 0;
             }
         }
+    }
+}
+
+// One block a sample: adds the partial sums in double and bounds n_b^2 from above. With relative errors of a Gram entry of at
+// most gammaX |x_t| |x_t'| and gammaG |g_t| |g_t'|, Cauchy and Schwarz give (norms are Frobenius', from the sums themselves)
+//   |sum A C - n^2| <= gammaX |X|^2 (|C| + gammaG |G|^2) + gammaG |G|^2 |A| + u |A| |C|,  |X|^2 = trace A (1 + ...), |G|^2 = trace C.
+extern "C" __global__ void __launch_bounds__(128) gram_norm_bound(const float* __restrict__ partial, float* __restrict__ bound, int tiles, float gammaX, float gammaG) {
+    __shared__ double all[128][5];
+    double sum[5] = { 0, 0, 0, 0, 0 };
+    const float* mine = partial + (size_t)blockIdx.x * tiles * 10;
+    for (int i = threadIdx.x; i < 2 * tiles; i += 128)
+        for (int k = 0; k < 5; k++) sum[k] += mine[(size_t)i * 5 + k];
+    for (int k = 0; k < 5; k++) all[threadIdx.x][k] = sum[k];
+    __syncthreads();
+    for (int o = 64; o > 0; o >>= 1) {
+        if (threadIdx.x < o)
+            for (int k = 0; k < 5; k++) all[threadIdx.x][k] += all[threadIdx.x + o][k];
+        __syncthreads();
+    }
+    if (threadIdx.x == 0) {
+        const double u = 1.0 / (1 << 20);   // of the sums themselves: a tile's in float32, then double
+        double n2 = all[0][0], a = sqrt(all[0][1]) * (1 + u), c = sqrt(all[0][2]) * (1 + u);
+        double x2 = all[0][3] * (1 + 2 * gammaX), g2 = all[0][4] * (1 + 2 * gammaG);
+        double error = gammaX * x2 * (c + gammaG * g2) + gammaG * g2 * a + u * a * c;
+        double value = n2 + error;
+        bound[blockIdx.x] = value != value ? (float)value : __double2float_ru(value > 0 ? value : 0);
     }
 }

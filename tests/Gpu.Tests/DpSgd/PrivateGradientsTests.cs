@@ -116,7 +116,7 @@ public sealed class PrivateGradientsTests : IDisposable
                     source.Accumulate(batch.Batch, batch.Lengths, () => batch.Losses(model, SampleLossKind.Mean));
                     source.Clear();
                 }
-                return Tensor.TotalCount;
+                return LiveTensors.Count();
             }
             Step();
             long before = Step();
@@ -148,7 +148,7 @@ public sealed class PrivateGradientsTests : IDisposable
                 Assert.All(source.Parameters, p => Assert.NotNull(p.Gradient));
                 source.Clear();
             }
-            return Tensor.TotalCount;
+            return LiveTensors.Count();
         }
         Step();
         long before = Step();

@@ -28,11 +28,11 @@ public class GramNormTests
             using var scope = NewDisposeScope();
             var x = randn(b, t, p, device: CUDA).to(ScalarType.BFloat16);
             var g = randn(b, t, d, device: CUDA).to(ScalarType.BFloat16);
-            var norms = gram.SquaredNorms(x, g).cpu();
+            var norms = gram.SquaredNormBounds(x, [g]).cpu();
             for (var i = 0; i < b; i++)
             {
                 var expected = g[i].to(ScalarType.Float64).t().mm(x[i].to(ScalarType.Float64)).square().sum().item<double>();
-                Assert.InRange(norms[i].item<float>() / expected, 1 - 1e-3, 1 + 1e-3);
+                Assert.InRange(norms[i].item<float>() / expected, 1, 1 + 2e-3);
             }
         }
     }
@@ -42,8 +42,8 @@ public class GramNormTests
     {
         var gram = new GramNorm(CudaDevice.Of(0));
         using var x = zeros(2, 8, 12, dtype: ScalarType.BFloat16, device: CUDA);
-        Assert.Contains("multiple of 8", Assert.Throws<ArgumentException>(() => gram.SquaredNorms(x, x)).Message, StringComparison.Ordinal);
+        Assert.Contains("multiple of 8", Assert.Throws<ArgumentException>(() => gram.SquaredNormBounds(x, [x])).Message, StringComparison.Ordinal);
         using var g = zeros(3, 8, 16, dtype: ScalarType.BFloat16, device: CUDA);
-        Assert.Throws<ArgumentException>(() => gram.SquaredNorms(x, g));
+        Assert.Throws<ArgumentException>(() => gram.SquaredNormBounds(x, [g]));
     }
 }

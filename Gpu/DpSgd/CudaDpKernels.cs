@@ -1,0 +1,75 @@
+using Chorus.Gpu.Cuda;
+using Chorus.Gpu.Kernels;
+using static TorchSharp.torch;
+
+namespace Chorus.Gpu.DpSgd;
+
+/// <summary>The sums of DP-SGD on a GPU: Chorus' own kernels where they take the tensors, libtorch's operators elsewhere.</summary>
+public sealed class CudaDpKernels : IDpKernels
+{
+    private readonly TorchDpKernels _torch = new();
+    private readonly GramNorm? _gram;
+    private readonly NoiseUpdate _update;
+
+    /// <exception cref="CudaException">There is no such device, or a kernel does not compile.</exception>
+    public CudaDpKernels(CudaDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        _gram = device.Capability.Major == 9 ? new GramNorm(device) : null;
+        _update = new NoiseUpdate(device);
+    }
+
+    /// <summary>The kernels for a device: these on a GPU whose machine has the driver and NVRTC, else libtorch's.</summary>
+    public static IDpKernels For(Device device) =>
+        device.type == TorchSharp.DeviceType.CUDA && CudaDevice.KernelsAvailable ? new CudaDpKernels(CudaDevice.Of(Math.Max(0, device.index))) : new TorchDpKernels();
+
+    /// <inheritdoc/>
+    public Tensor SquaredNormBounds(Tensor x, IReadOnlyList<Tensor> outputGradients, bool bias, Tensor? lengths, NormMethod method)
+    {
+        // Rows past a sample's length are zero in every g, so they add nothing here.
+        var chosen = NormCost.Choose(method, x.shape[1], x.shape[2], outputGradients.Sum(g => g.shape[2]), symmetric: true);
+        return _gram is not null && chosen == NormMethod.Gram && outputGradients.Count <= GramNorm.MostGradients && GramNorm.Takes(x) && outputGradients.All(GramNorm.Takes)
+            ? _gram.SquaredNormBounds(x, outputGradients, bias)
+            : _torch.SquaredNormBounds(x, outputGradients, bias, lengths, method);
+    }
+
+    /// <inheritdoc/>
+    public void AddWeightedGradient(Tensor x, Tensor g, Tensor factors, Tensor gradient, bool accumulate) =>
+        _torch.AddWeightedGradient(x, g, factors, gradient, accumulate);
+
+    /// <inheritdoc/>
+    public void AddWeightedBias(Tensor g, Tensor factors, Tensor gradient, bool accumulate) => _torch.AddWeightedBias(g, factors, gradient, accumulate);
+
+    /// <inheritdoc/>
+    public Tensor EmbeddingSquaredNormBounds(Tensor ids, Tensor g) => _torch.EmbeddingSquaredNormBounds(ids, g);
+
+    /// <inheritdoc/>
+    public void AddWeightedEmbedding(Tensor ids, Tensor g, Tensor factors, Tensor gradient) => _torch.AddWeightedEmbedding(ids, g, factors, gradient);
+
+    /// <inheritdoc/>
+    public Tensor TiedCrossBounds(Tensor headGradients, Tensor hidden, Tensor ids, Tensor embeddingGradients) =>
+        _torch.TiedCrossBounds(headGradients, hidden, ids, embeddingGradients);
+
+    /// <inheritdoc/>
+    public (Tensor Input, Tensor Weight, Tensor? Bias) NormBackward(Tensor x, Tensor weight, Tensor g, double epsilon, bool centred) =>
+        _torch.NormBackward(x, weight, g, epsilon, centred);
+
+    /// <inheritdoc/>
+    public Tensor RowSquaredNorms(Tensor rows) => _torch.RowSquaredNorms(rows);
+
+    /// <inheritdoc/>
+    public void AddWeightedRows(Tensor rows, Tensor factors, Tensor gradient, bool accumulate) => _torch.AddWeightedRows(rows, factors, gradient, accumulate);
+
+    /// <inheritdoc/>
+    public Tensor ClipFactors(Tensor squaredNormBounds, double threshold, ClipRule rule, Tensor notFinite, Tensor? within) =>
+        _torch.ClipFactors(squaredNormBounds, threshold, rule, notFinite, within);
+
+    /// <inheritdoc/>
+    public void Update(Tensor parameter, Tensor? gradient, Tensor? moment, Tensor? secondMoment, in OptimizerStep step, in NoiseDraw noise)
+    {
+        if (NoiseUpdate.Takes(parameter, gradient, moment, secondMoment))
+            _update.Apply(parameter, gradient, moment, secondMoment, step, noise);
+        else
+            _torch.Update(parameter, gradient, moment, secondMoment, step, noise);
+    }
+}
