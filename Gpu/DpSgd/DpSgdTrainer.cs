@@ -120,11 +120,8 @@ public sealed partial class DpSgdTrainer : IDisposable
     private void Update(uint step)
     {
         using var scope = NewDisposeScope();
-        double t = step + 1.0;
         var s = _settings;
-        var rule = new OptimizerStep(
-            s.Optimizer, (float)s.LearningRate, (float)(1.0 / s.LogicalBatch), 0, (float)s.Momentum, (float)s.Beta1, (float)s.Beta2, (float)s.Epsilon,
-            (float)(1 - Math.Pow(s.Beta1, t)), (float)(1 - Math.Pow(s.Beta2, t)));
+        var rule = OptimizerStep.Of(s.Optimizer, step + 1L, s.LearningRate, 1.0 / s.LogicalBatch, 0, s.Momentum, s.Beta1, s.Beta2, s.Epsilon);
         ulong key = _secret.Key("noise");
         float noise = (float)(s.NoiseMultiplier * s.Clipping.Threshold);
         for (int i = 0; i < Parameters.Count; i++)
