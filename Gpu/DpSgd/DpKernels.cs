@@ -1,0 +1,14 @@
+using static TorchSharp.torch;
+
+namespace Chorus.Gpu.DpSgd;
+
+/// <summary>Which kernels a device has.</summary>
+public static class DpKernels
+{
+    /// <summary>The fastest for the device; <see cref="TorchDpKernels"/> where there are no others.</summary>
+    public static IDpKernels For(Device device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return new TorchDpKernels();
+    }
+}
