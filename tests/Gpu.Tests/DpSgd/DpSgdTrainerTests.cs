@@ -47,6 +47,15 @@ public sealed class DpSgdTrainerTests : IDisposable
             Assert.True(Math.Abs(std / expected - 1) <= error + 1e-3, $"{name}: {std}, expected {expected}");
             all.AddRange(change.data<double>());
         }
+        // Parameters of one shape, and steps, have noise of their own.
+        var (one, two) = (Change("transformer.h.0.mlp.c_fc.weight"), Change("transformer.h.1.mlp.c_fc.weight"));
+        Assert.InRange(Correlation(one, two), -5 / Math.Sqrt(one.Length), 5 / Math.Sqrt(one.Length));
+        before = Copy(model);
+        trainer.Step();
+        Assert.InRange(Correlation(one, Change("transformer.h.0.mlp.c_fc.weight")), -5 / Math.Sqrt(one.Length), 5 / Math.Sqrt(one.Length));
+
+        double[] Change(string name) => (model.named_parameters().Single(p => p.name == name).parameter.detach() - before[name]).to_type(ScalarType.Float64).view(-1).data<double>().ToArray();
+        double Correlation(double[] a, double[] b) => a.Zip(b).Average(p => p.First * p.Second) / (expected * expected);
         double whole = Math.Sqrt(all.Average(x => x * x));
         Assert.True(all.Count > 100_000);
         Assert.InRange(whole / expected, 0.99, 1.01);

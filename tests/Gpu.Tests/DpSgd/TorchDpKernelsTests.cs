@@ -42,6 +42,25 @@ public sealed class TorchDpKernelsTests : IDisposable
         }
     }, iter: 200, threads: 1);
 
+    [Theory]
+    [InlineData(ScalarType.Float32, 1e-4)]
+    [InlineData(ScalarType.Float64, 1e-8)]
+    public void Given_tokens_that_cancel_When_norms_are_bounded_Then_rounding_does_not_hide_what_is_left(ScalarType type, double difference)
+    {
+        // Two tokens with almost the same input and opposite gradients: the terms are large, the sum is what rounding leaves of it.
+        var kernels = new TorchDpKernels(type);
+        foreach (int inSize in new[] { 1, 8, 65 })
+        {
+            var first = randn([200, 1, inSize], ScalarType.Float64);
+            var g = randn([200, 1, 9], ScalarType.Float64).to_type(type);
+            var x = cat([first, first * (1 + randn([200, 1, inSize], ScalarType.Float64) * difference)], 1).to_type(type);
+            var gs = cat([g, -g], 1);
+            var exact = (g.to_type(ScalarType.Float64).square().sum([1L, 2L]) * (x.narrow(1, 0, 1) - x.narrow(1, 1, 1)).to_type(ScalarType.Float64).square().sum([1L, 2L])).data<double>().ToArray();
+            foreach (var method in new[] { NormMethod.Gram, NormMethod.Direct })
+                Assert.All(kernels.SquaredNormBounds(x, [gs], false, null, method).data<float>().ToArray().Zip(exact), b => Assert.True(b.First >= b.Second * (1 - 1.2e-7), $"{b.First} < {b.Second} ({method})"));
+        }
+    }
+
     [Fact]
     public void Given_random_shapes_When_weighted_sums_are_made_Then_they_are_the_sums_and_inputs_are_left() => Cases.Sample(c =>
     {
