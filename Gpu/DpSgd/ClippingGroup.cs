@@ -70,6 +70,12 @@ public sealed class ClippingGroup(string name, IReadOnlyList<ClippedParameter> p
     /// <summary>Squared norms below 1e-38 are zero in float32: they must lie below every threshold.</summary>
     internal const double SmallestThreshold = 1e-12;
 
-    /// <summary>float32 [1], how many samples were within the threshold; null where that is not asked.</summary>
+    /// <summary>Adaptive thresholds: the estimate of the norms' quantile, which <see cref="Threshold"/> is proportional to.</summary>
+    internal double Quantile { get; set; } = 1;
+
+    /// <summary>float32 [1], how many samples had a norm of at most <see cref="Quantile"/>; null where that is not asked.</summary>
     internal Tensor? Within { get; set; }
+
+    /// <summary>Counts samples where that is asked.</summary>
+    internal void Count(Tensor squaredNormBounds) => Within?.add_(squaredNormBounds.le(Quantile * Quantile).sum([0L], keepdim: true, type: ScalarType.Float32));
 }

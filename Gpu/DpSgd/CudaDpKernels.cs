@@ -19,10 +19,6 @@ public sealed class CudaDpKernels : IDpKernels
         _update = new NoiseUpdate(device);
     }
 
-    /// <summary>The kernels for a device: these on a GPU whose machine has the driver and NVRTC, else libtorch's.</summary>
-    public static IDpKernels For(Device device) =>
-        device.type == TorchSharp.DeviceType.CUDA && CudaDevice.KernelsAvailable ? new CudaDpKernels(CudaDevice.Of(Math.Max(0, device.index))) : new TorchDpKernels();
-
     /// <inheritdoc/>
     public Tensor SquaredNormBounds(Tensor x, IReadOnlyList<Tensor> outputGradients, bool bias, Tensor? lengths, NormMethod method)
     {
@@ -61,8 +57,8 @@ public sealed class CudaDpKernels : IDpKernels
     public void AddWeightedRows(Tensor rows, Tensor factors, Tensor gradient, bool accumulate) => _torch.AddWeightedRows(rows, factors, gradient, accumulate);
 
     /// <inheritdoc/>
-    public Tensor ClipFactors(Tensor squaredNormBounds, double threshold, ClipRule rule, Tensor notFinite, Tensor? within) =>
-        _torch.ClipFactors(squaredNormBounds, threshold, rule, notFinite, within);
+    public Tensor ClipFactors(Tensor squaredNormBounds, double threshold, ClipRule rule, Tensor notFinite) =>
+        _torch.ClipFactors(squaredNormBounds, threshold, rule, notFinite);
 
     /// <inheritdoc/>
     public void Update(Tensor parameter, Tensor? gradient, Tensor? moment, Tensor? secondMoment, in OptimizerStep step, in NoiseDraw noise)

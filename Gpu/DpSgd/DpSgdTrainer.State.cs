@@ -7,7 +7,7 @@ namespace Chorus.Gpu.DpSgd;
 
 public sealed partial class DpSgdTrainer
 {
-    private sealed record Progress(int Step, long NotFinite, string Secret, double[] Thresholds);
+    private sealed record Progress(int Step, long NotFinite, string Secret, double[] Thresholds, double[] Quantiles);
 
     /// <summary>Writes all that the run goes on from to one file, which is there whole or not at all: parameters, moments, step, thresholds, and the run's secret.</summary>
     /// <remarks>Whoever has the secret can take the noise away: the file is as private as the data.</remarks>
@@ -15,7 +15,7 @@ public sealed partial class DpSgdTrainer
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var progress = new Progress(StepsDone, NotFinite(), Convert.ToHexStringLower(_secret.Bytes), [.. Groups.Select(g => g.Threshold)]);
+        var progress = new Progress(StepsDone, NotFinite(), Convert.ToHexStringLower(_secret.Bytes), [.. Groups.Select(g => g.Threshold)], [.. Groups.Select(g => g.Quantile)]);
         SafeTensors.Write(path, Tensors().ToDictionary(t => t.Name, t => t.Tensor.detach(), StringComparer.Ordinal),
             new Dictionary<string, string> { ["fingerprint"] = Fingerprint(), ["progress"] = JsonSerializer.Serialize(progress) });
     }
@@ -33,7 +33,7 @@ public sealed partial class DpSgdTrainer
         try
         {
             progress = JsonSerializer.Deserialize<Progress>(file.Header.Metadata["progress"]) ?? throw new JsonException("no progress");
-            if (progress.Thresholds.Length != Groups.Count)
+            if (progress.Thresholds.Length != Groups.Count || progress.Quantiles.Length != Groups.Count)
                 throw new JsonException($"{progress.Thresholds.Length.ToString(CultureInfo.InvariantCulture)} thresholds");
             _secret = new RunSecret(Convert.FromHexString(progress.Secret));
         }
@@ -44,8 +44,8 @@ public sealed partial class DpSgdTrainer
         var entries = file.Header.Entries.ToDictionary(e => e.Name, StringComparer.Ordinal);
         foreach (var (name, tensor) in Tensors())
             file.CopyTo(entries.GetValueOrDefault(name) ?? throw new InvalidDataException($"{path} is damaged: tensor {name} is missing"), tensor);
-        foreach (var (group, threshold) in Groups.Zip(progress.Thresholds))
-            group.Threshold = threshold;
+        foreach (var (group, threshold, quantile) in Groups.Zip(progress.Thresholds, progress.Quantiles))
+            (group.Threshold, group.Quantile) = (threshold, quantile);
         StepsDone = progress.Step;
         _notFiniteBefore = progress.NotFinite;
         _source.NotFinite.zero_();

@@ -29,7 +29,7 @@ public sealed partial class DpSgdTrainer : IDisposable
     /// <param name="model">Its parameters that ask for gradients are trained in place; it outlives the trainer.</param>
     /// <param name="adapter">An adapter on the model, trained with it, or null.</param>
     /// <param name="examples">Token ids. An example is what the privacy protects; one with fewer than two tokens adds nothing.</param>
-    /// <param name="kernels">Null for the plain ones.</param>
+    /// <param name="kernels">Null for those of the device.</param>
     /// <exception cref="ArgumentException">Settings that do not fit, tokens outside the vocabulary, sequences beyond the model's MaxLength.</exception>
     /// <exception cref="NotSupportedException">A layer has no rule for per-sample gradients; the message names it.</exception>
     public DpSgdTrainer(CausalModel model, LoraAdapter? adapter, IReadOnlyList<int[]> examples, DpSgdSettings s, IDpKernels? kernels = null)
@@ -46,7 +46,7 @@ public sealed partial class DpSgdTrainer : IDisposable
             if (wrong >= 0) // libtorch would read beyond the embedding on a GPU
                 throw new ArgumentException($"token ids must be in [0, {model.Shape.VocabularySize}), got {examples[i][wrong]} in example {i}");
         }
-        (_model, _adapter, _examples, _settings, _kernels) = (model, adapter, examples, s, kernels ?? CudaDpKernels.For(model.Device));
+        (_model, _adapter, _examples, _settings, _kernels) = (model, adapter, examples, s, kernels ?? DpKernels.For(model.Device));
         _secret = s.Seed is { } seed ? RunSecret.FromSeed(seed) : RunSecret.New();
         _source = s.Method == DpMethod.None ? new PlainGradients(model, adapter) : new PrivateGradients(model, adapter, s.Clipping, s.Method, _kernels);
         bool first = s.Optimizer == DpOptimizer.AdamW || s.Momentum != 0, second = s.Optimizer == DpOptimizer.AdamW;
@@ -120,11 +120,8 @@ public sealed partial class DpSgdTrainer : IDisposable
     private void Update(uint step)
     {
         using var scope = NewDisposeScope();
-        double t = step + 1.0;
         var s = _settings;
-        var rule = new OptimizerStep(
-            s.Optimizer, (float)s.LearningRate, (float)(1.0 / s.LogicalBatch), 0, (float)s.Momentum, (float)s.Beta1, (float)s.Beta2, (float)s.Epsilon,
-            (float)(1 - Math.Pow(s.Beta1, t)), (float)(1 - Math.Pow(s.Beta2, t)));
+        var rule = OptimizerStep.Of(s.Optimizer, step + 1L, s.LearningRate, 1.0 / s.LogicalBatch, 0, s.Momentum, s.Beta1, s.Beta2, s.Epsilon);
         ulong key = _secret.Key("noise");
         float noise = (float)(s.NoiseMultiplier * s.Clipping.Threshold);
         for (int i = 0; i < Parameters.Count; i++)

@@ -57,7 +57,7 @@ public sealed class PrivateGradients : IGradientSource
             _ => throw new ArgumentException($"{method} does not clip"),
         };
         _device = model.Device;
-        _pass = new BackwardPass(kernels ?? new TorchDpKernels(), _strategy, s.NormMethod);
+        _pass = new BackwardPass(kernels ?? DpKernels.For(model.Device), _strategy, s.NormMethod);
         _layers = new PrivateLayers(model, adapter, _pass, s.ShareInputs);
         Thresholds.Begin(Groups, s);
         if (s.Thresholds == ThresholdChoice.Adaptive)

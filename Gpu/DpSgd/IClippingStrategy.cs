@@ -24,7 +24,8 @@ internal sealed class FusedStrategy(ClipRule rule) : IClippingStrategy
     public void Receive(BackwardPass pass, ClippingGroup group, SampleGradients samples)
     {
         var bounds = samples.SquaredNormBounds(pass.Kernels);
-        var factors = pass.Kernels.ClipFactors(bounds, group.Threshold, rule, pass.NotFinite, group.Within);
+        var factors = pass.Kernels.ClipFactors(bounds, group.Threshold, rule, pass.NotFinite);
+        group.Count(bounds);
         samples.AddWeighted(pass.Kernels, factors);
     }
 
@@ -65,7 +66,7 @@ internal sealed class FlatStrategy(double threshold, ClipRule rule) : IClippingS
     {
         if (_bounds is null)
             return;
-        var factors = pass.Kernels.ClipFactors(_bounds, threshold, rule, pass.NotFinite, null);
+        var factors = pass.Kernels.ClipFactors(_bounds, threshold, rule, pass.NotFinite);
         foreach (var samples in _samples)
             samples.AddWeighted(pass.Kernels, factors);
         Start(pass);

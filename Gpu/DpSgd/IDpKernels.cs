@@ -91,7 +91,7 @@ public interface IDpKernels
     /// <summary>gradient [N] = (accumulate ? gradient : 0) + sum_b factors_b rows_b, rows [B, N]; a sample with factor 0 adds exactly nothing.</summary>
     void AddWeightedRows(Tensor rows, Tensor factors, Tensor gradient, bool accumulate);
 
-    /// <summary>Weights of the samples for a threshold, with what is counted along the way.</summary>
+    /// <summary>Weights of the samples for a threshold.</summary>
     /// <remarks>
     /// The weight is such that weight times the square root of the bound is at most the threshold, 2^-20 below it to cover the
     /// rounding of root and quotient. A bound that is NaN or infinite gives 0, and sets that sample's flag.
@@ -99,9 +99,8 @@ public interface IDpKernels
     /// <param name="squaredNormBounds">float32 [B].</param>
     /// <param name="threshold">C of the group, above 0.</param>
     /// <param name="notFinite">uint8 [B], set to 1 where the bound is not finite, else left.</param>
-    /// <param name="within">float32 [1], to which the number of samples with a bound of at most C^2 is added; null counts nothing.</param>
     /// <returns>float32 [B].</returns>
-    Tensor ClipFactors(Tensor squaredNormBounds, double threshold, ClipRule rule, Tensor notFinite, Tensor? within);
+    Tensor ClipFactors(Tensor squaredNormBounds, double threshold, ClipRule rule, Tensor notFinite);
 
     /// <summary>One step of an optimizer on one parameter, with the noise added to its gradient on the way: no noise tensor is stored.</summary>
     /// <remarks>

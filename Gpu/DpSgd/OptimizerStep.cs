@@ -19,10 +19,16 @@ public enum DpOptimizer
 /// <param name="Beta1">AdamW's.</param>
 /// <param name="Beta2">AdamW's.</param>
 /// <param name="Epsilon">AdamW's.</param>
-/// <param name="Correction1">1 - Beta1^t at step t, counted from 1.</param>
+/// <param name="Correction1">1 - Beta1^t at step t, counted from 1, of the float32 Beta1: 1 - 0.999 is 5e-5 off in float32, which so cancels.</param>
 /// <param name="Correction2">1 - Beta2^t.</param>
 public readonly record struct OptimizerStep(
-    DpOptimizer Optimizer, float LearningRate, float GradientScale, float WeightDecay, float Momentum, float Beta1, float Beta2, float Epsilon, float Correction1, float Correction2);
+    DpOptimizer Optimizer, float LearningRate, float GradientScale, float WeightDecay, float Momentum, float Beta1, float Beta2, float Epsilon, float Correction1, float Correction2)
+{
+    /// <summary>The step <paramref name="t"/> (from 1) of an optimizer; the corrections follow.</summary>
+    public static OptimizerStep Of(DpOptimizer optimizer, long t, double learningRate, double gradientScale, double weightDecay, double momentum, double beta1, double beta2, double epsilon) => new(
+        optimizer, (float)learningRate, (float)gradientScale, (float)weightDecay, (float)momentum, (float)beta1, (float)beta2, (float)epsilon,
+        (float)(1 - Math.Pow((float)beta1, t)), (float)(1 - Math.Pow((float)beta2, t)));
+}
 
 /// <summary>Which noise a parameter gets in a step.</summary>
 /// <param name="Key">Of the run: 64 bits that whoever reads the releases must not know.</param>

@@ -53,16 +53,17 @@ internal sealed class PrivateLayers : IDisposable
 
     /// <summary>Refuses what cannot be trained with a norm for each sample.</summary>
     /// <exception cref="NotSupportedException">The message names the layer.</exception>
-    public static void Check(nn.Module model)
+    public static void Check(nn.Module model) => Check(model, "the model");
+
+    private static void Check(nn.Module module, string name)
     {
-        foreach (var (name, module) in model.named_modules())
-        {
-            var type = module.GetType();
-            if (type.Name.StartsWith("BatchNorm", StringComparison.Ordinal) || type.Name.StartsWith("InstanceNorm", StringComparison.Ordinal))
-                throw new NotSupportedException($"{name} ({type.Name}) {(type.Name[0] == 'B' ? "mixes the samples of a batch, so that no sample has a gradient of its own" : "has no per-sample rule")}: replace it by a norm over channels (RmsNorm, Gpt2Norm)");
-            if (type.Assembly != typeof(PrivateLayers).Assembly && !type.Name.StartsWith("ModuleList", StringComparison.Ordinal))
-                throw new NotSupportedException($"{name} ({type.Name}) has no rule for per-sample gradients: build the model from the layers of Chorus.Gpu.Models");
-        }
+        var type = module.GetType();
+        if (type.Name.StartsWith("BatchNorm", StringComparison.Ordinal))
+            throw new NotSupportedException($"{name} ({type.Name}) mixes the samples of a batch, so that no sample has a gradient of its own: replace it by a norm over channels (RmsNorm, Gpt2Norm)");
+        if (type.Assembly != typeof(PrivateLayers).Assembly && !type.Name.StartsWith("ModuleList", StringComparison.Ordinal))
+            throw new NotSupportedException($"{name} ({type.Name}) has no rule for per-sample gradients: build the model from the layers of Chorus.Gpu.Models");
+        foreach (var (child, part) in module.named_children())
+            Check(part, child);
     }
 
     public void Dispose()

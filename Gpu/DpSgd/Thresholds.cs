@@ -10,15 +10,18 @@ internal static class Thresholds
     public static void Begin(IReadOnlyList<ClippingGroup> groups, ClippingSettings s)
     {
         double dimension = groups.Sum(g => (double)g.Dimension);
+        foreach (var group in groups)
+            group.Quantile = s.Threshold / Math.Sqrt(groups.Count);
         Set(groups, [.. groups.Select(g => s.Thresholds == ThresholdChoice.ByDimension ? Math.Sqrt(g.Dimension / dimension) : 1.0)], s.Threshold);
     }
 
-    /// <summary>Moves each threshold towards its quantile by the noised share of samples within it, and keeps the sum of squares.</summary>
+    /// <summary>Moves each group's estimate of its quantile by the noised share of samples within it; thresholds are proportional to the estimates.</summary>
     /// <remarks>
     /// Andrew, Thakkar, McMahan, Ramaswamy (arXiv:1905.03871), with a count for each group. A sample adds +1/2 or -1/2 to each of the L counts,
     /// so it moves them by sqrt(L) / 2 in all; the noise is the multiplier times that. What then happens is post-processing.
+    /// The estimates follow the norms wherever they are; only their proportions decide how C is divided.
     /// </remarks>
-    /// <param name="within">Samples within the threshold, for each group; noise not yet added.</param>
+    /// <param name="within">Samples within the estimate, for each group; noise not yet added.</param>
     /// <param name="samples">Samples counted.</param>
     /// <param name="expectedBatch">The public divisor.</param>
     public static void Adapt(IReadOnlyList<ClippingGroup> groups, IReadOnlyList<double> within, long samples, double expectedBatch, ClippingSettings s, ulong key, uint step)
@@ -26,11 +29,12 @@ internal static class Thresholds
         var draws = new float[groups.Count];
         CounterNoise.Fill(draws, new NoiseDraw(key, step, NoiseIndex, 1), 0);
         double noise = s.QuantileNoiseMultiplier * Math.Sqrt(groups.Count) / 2;
-        Set(groups, [.. groups.Select((g, i) =>
+        for (int i = 0; i < groups.Count; i++)
         {
             double share = (within[i] - samples / 2.0 + noise * draws[i]) / expectedBatch + 0.5;
-            return g.Threshold * Math.Exp(-s.QuantileRate * (Math.Clamp(share, 0, 1) - s.Quantile));
-        })], s.Threshold);
+            groups[i].Quantile *= Math.Exp(-s.QuantileRate * (Math.Clamp(share, 0, 1) - s.Quantile));
+        }
+        Set(groups, [.. groups.Select(g => g.Quantile)], s.Threshold);
     }
 
     // Shares too small to be thresholds are lifted before all are scaled to C.

@@ -26,8 +26,8 @@ public sealed partial class TorchDpKernels
             var rows = (ranks.narrow(0, first, count) + arange(count, device: g.device).unsqueeze(1) * time).reshape(-1);
             var ordered = part.gather(1, order.narrow(0, first, count).unsqueeze(-1).expand(count, time, channels)).reshape(-1, channels);
             var sums = zeros([count * time, channels], part.dtype, g.device).index_add_(0, rows, ordered, 1).view(count, time, channels);
-            var sizes = part.square().sum([2L], type: ScalarType.Float64).sqrt_().sum([1L]);
-            bounds.Add((Sum(sums.square()).mul_(1 + 8 * u).sqrt_() + sizes * Gamma(time + 2, u)).square().to_type(ScalarType.Float32).MoveToOuterDisposeScope());
+            var sizes = RowSquares(part).sqrt_().sum([1L]);
+            bounds.Add((SumOfSquares(sums).mul_(1 + 8 * u).sqrt_() + sizes * Gamma(time + 2, u)).square().to_type(ScalarType.Float32).MoveToOuterDisposeScope());
         }
         return Joined(bounds, g.device).MoveToOuterDisposeScope();
     }
@@ -60,9 +60,9 @@ public sealed partial class TorchDpKernels
             var (h, d) = (Wide(hidden.narrow(0, first, count)), Wide(embeddingGradients.narrow(0, first, count)));
             var products = h.matmul(d.transpose(1, 2));
             double u = Roundoff(h);
-            var normL = Sum(l.square()).sqrt_();
-            var error = normL * ((Sum(h.square()) * Sum(d.square())).sqrt_() * Gamma(channels + 2, u) + Sum(products.square()).sqrt_() * u);
-            bounds.Add(((Sum(l.mul_(products)) + error * (1 + 8 * u)) * 2).to_type(ScalarType.Float32).MoveToOuterDisposeScope());
+            var normL = SumOfSquares(l).sqrt_();
+            var error = normL * ((SumOfSquares(h) * SumOfSquares(d)).sqrt_() * Gamma(channels + 2, u) + SumOfSquares(products).sqrt_() * u);
+            bounds.Add(((Sum(l.to_type(ScalarType.Float64) * products) + error * (1 + 8 * u)) * 2).to_type(ScalarType.Float32).MoveToOuterDisposeScope());
         }
         return Joined(bounds, hidden.device).MoveToOuterDisposeScope();
     }

@@ -71,7 +71,7 @@ public sealed partial class TorchDpKernels(ScalarType? accumulation = null, long
     public Tensor RowSquaredNorms(Tensor rows)
     {
         using var scope = NewDisposeScope();
-        return Wide(rows).square().sum([1L], type: ScalarType.Float64).to_type(ScalarType.Float32).MoveToOuterDisposeScope();
+        return RowSquares(rows).to_type(ScalarType.Float32).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -84,13 +84,11 @@ public sealed partial class TorchDpKernels(ScalarType? accumulation = null, long
     }
 
     /// <inheritdoc/>
-    public Tensor ClipFactors(Tensor squaredNormBounds, double threshold, ClipRule rule, Tensor notFinite, Tensor? within)
+    public Tensor ClipFactors(Tensor squaredNormBounds, double threshold, ClipRule rule, Tensor notFinite)
     {
         using var scope = NewDisposeScope();
         var finite = squaredNormBounds.isfinite();
         notFinite.logical_or_(finite.logical_not());
-        if (within is not null)
-            within.add_(squaredNormBounds.le(threshold * threshold).sum([0L], keepdim: true, type: ScalarType.Float32));
         var norms = squaredNormBounds.sqrt();
         var factors = rule switch
         {
@@ -124,15 +122,16 @@ public sealed partial class TorchDpKernels(ScalarType? accumulation = null, long
             var b = gs[0].narrow(1, first, count).matmul(gs[0].transpose(1, 2));
             foreach (var g in gs.Skip(1))
                 b.add_(g.narrow(1, first, count).matmul(g.transpose(1, 2)));
+            (a, b) = (a.to_type(ScalarType.Float64), b.to_type(ScalarType.Float64)); // else squares of large gradients pass float32's range
             product.add_(Sum(a * b));
             squareA.add_(Sum(a.square()));
             squareB.add_(Sum(b.square()));
         }
         var (normA, normB) = (squareA.sqrt_(), squareB.sqrt_());
-        var squareX = Sum(x.square());
+        var squareX = SumOfSquares(x);
         if (bias)
             squareX.add_(time);
-        var squareG = gs.Select(g => Sum(g.square())).Aggregate((s, t) => s + t);
+        var squareG = gs.Select(SumOfSquares).Aggregate((s, t) => s + t);
         var errorA = squareX * gammaX;
         var errorB = squareG * gammaG;
         return ((product + errorA * (normB + errorB) + errorB * normA + normA * normB * u) * (1 + 8 * u)).clamp(min: 0);
@@ -149,15 +148,15 @@ public sealed partial class TorchDpKernels(ScalarType? accumulation = null, long
             for (long first = 0; first < g.shape[2]; first += columns)
             {
                 using var scope = NewDisposeScope();
-                squares.add_(Sum(g.narrow(2, first, Math.Min(columns, g.shape[2] - first)).transpose(1, 2).matmul(x).square()));
+                squares.add_(SumOfSquares(g.narrow(2, first, Math.Min(columns, g.shape[2] - first)).transpose(1, 2).matmul(x)));
             }
             if (bias)
-                squares.add_(g.sum([1L]).square().sum([1L], type: ScalarType.Float64));
+                squares.add_(RowSquares(g.sum([1L])));
         }
-        var squareX = x.square().sum([2L], type: ScalarType.Float64);
+        var squareX = RowSquares(x);
         if (bias)
             squareX.add_(1);
-        var squareG = gs.Select(g => g.square().sum([2L], type: ScalarType.Float64)).Aggregate((s, t) => s + t);
+        var squareG = gs.Select(RowSquares).Aggregate((s, t) => s + t);
         return (squares.mul_(1 + 8 * u).sqrt_() + (squareX * squareG).sqrt_().sum([1L]) * gamma).square();
     }
 
@@ -168,6 +167,10 @@ public sealed partial class TorchDpKernels(ScalarType? accumulation = null, long
     private static Tensor Zeros(Tensor x) => zeros([x.shape[0]], ScalarType.Float64, x.device);
 
     private static Tensor Sum(Tensor x) => x.sum([1L, 2L], type: ScalarType.Float64);
+
+    private static Tensor SumOfSquares(Tensor x) => Sum(x.to_type(ScalarType.Float64).square());
+
+    private static Tensor RowSquares(Tensor x) => x.to_type(ScalarType.Float64).square().sum([-1L]);
 
     private Tensor Wide(Tensor x) => x.to_type(_accumulation ?? (x.device_type == TorchSharp.DeviceType.CPU || x.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32));
 

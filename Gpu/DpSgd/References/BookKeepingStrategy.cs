@@ -27,7 +27,8 @@ internal sealed class BookKeepingStrategy(double? flatThreshold, ClipRule rule) 
         foreach (var clipped in _samples.GroupBy(s => flatThreshold is null ? s.Group : null))
         {
             var norms = clipped.Select(s => s.SquaredNorms).Aggregate((a, b) => a + b);
-            var factors = pass.Kernels.ClipFactors(norms, flatThreshold ?? clipped.Key!.Threshold, rule, pass.NotFinite, clipped.Key?.Within);
+            var factors = pass.Kernels.ClipFactors(norms, flatThreshold ?? clipped.Key!.Threshold, rule, pass.NotFinite);
+            clipped.Key?.Count(norms);
             foreach (var (_, samples, _) in clipped)
                 samples.AddWeighted(pass.Kernels, factors);
         }

@@ -28,7 +28,8 @@ internal sealed class ExplicitStrategy(double? flatThreshold, ClipRule rule) : I
         foreach (var clipped in _gradients.Zip(squares).GroupBy(g => flatThreshold is null ? g.First.Group : null))
         {
             var norms = clipped.Select(g => g.Second).Aggregate((a, b) => a + b).to_type(ScalarType.Float32);
-            var factors = pass.Kernels.ClipFactors(norms, flatThreshold ?? clipped.Key!.Threshold, rule, pass.NotFinite, clipped.Key?.Within);
+            var factors = pass.Kernels.ClipFactors(norms, flatThreshold ?? clipped.Key!.Threshold, rule, pass.NotFinite);
+            clipped.Key?.Count(norms);
             foreach (var ((_, parameter, gradients), _) in clipped)
             {
                 var weights = factors.to_type(gradients.dtype);

@@ -35,7 +35,7 @@ internal sealed class GhostStrategy(double threshold, ClipRule rule) : IClipping
         using var scope = NewDisposeScope();
         try
         {
-            var factors = pass.Kernels.ClipFactors(_squaredNorms!, threshold, rule, pass.NotFinite, null);
+            var factors = pass.Kernels.ClipFactors(_squaredNorms!, threshold, rule, pass.NotFinite);
             var flags = pass.NotFinite.clone();
             pass.Start(batch, lengths, device);
             pass.NotFinite.copy_(flags);

@@ -119,10 +119,10 @@ public sealed class PrivateGradientsTests : IDisposable
                 return LiveTensors.Count();
             }
             Step();
+            Collect();
             long before = Step();
             for (int i = 0; i < 5; i++)
-                Step();
-            Assert.Equal(before, Step());
+                Assert.InRange(Step(), 0, before);
         }
     }
 
@@ -151,9 +151,18 @@ public sealed class PrivateGradientsTests : IDisposable
             return LiveTensors.Count();
         }
         Step();
+        Collect();
         long before = Step();
-        Assert.Equal(before, Step());
-        Assert.Equal(before, Step());
+        Assert.InRange(Step(), 0, before);
+        Assert.InRange(Step(), 0, before);
+    }
+
+    // What earlier tests left to the garbage collector would make room for a leak here.
+    private static void Collect()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
     }
 
     private static void Compare(
