@@ -63,7 +63,7 @@ internal static class GenerationBenchmark
         int[][] Tokens(bool recorded) =>
             [.. new TextGenerator(model, []) { DrawsOnDevice = true, RecordsSteps = recorded }.Generate(ids, samples, settings, 1, rows, null, default).Select(c => c.Tokens.ToArray())];
         var (recorded, again, plain) = (Tokens(true), Tokens(true), Tokens(false));
-        static int Equal(int[][] a, int[][] b) => a.Zip(b).Count(p => p.First.SequenceEqual(p.Second));
+        static int Equal(int[][] a, int[][] b) => a.Zip(b, (x, y) => (x, y)).Count(p => p.x.SequenceEqual(p.y));
         Print($"texts that are the same: {Equal(recorded, again)} of {rows} recorded twice, {Equal(recorded, plain)} of {rows} recorded and plain");
     }
 
