@@ -24,9 +24,6 @@ public enum ClipRule
 
     /// <summary>C / (n + 0.01): every sample is scaled to just below C (AUTO-S, arXiv:2206.07136).</summary>
     AutoS,
-
-    /// <summary>1 whatever the norm, which protects nobody: training without privacy through the same code, for tests.</summary>
-    None,
 }
 
 /// <summary>What computes the sums of DP-SGD on one kind of device; <see cref="TorchDpKernels"/> is the plain one.</summary>

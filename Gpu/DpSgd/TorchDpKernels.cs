@@ -94,7 +94,6 @@ public sealed partial class TorchDpKernels(ScalarType? accumulation = null, long
         {
             ClipRule.Threshold => (Covered(threshold) / norms).clamp(max: 1),
             ClipRule.AutoS => Covered(threshold) / (norms + AutoSStability),
-            ClipRule.None => ones_like(norms),
             _ => throw new NotSupportedException($"clip rule {rule}"),
         };
         return where(finite, factors, zeros_like(factors)).MoveToOuterDisposeScope();

@@ -65,7 +65,7 @@ internal sealed class LayerFunction : autograd.MultiTensorFunction<LayerFunction
         try
         {
             using var scope = NewDisposeScope(); // autograd may be on a thread of its own, where no other scope is
-            var x = ctx.get_saved_variables()[0];
+            var x = ctx.get_saved_variables()[0].contiguous();
             try
             {
                 if (!pass.Failed)

@@ -75,6 +75,21 @@ public sealed class PrivateLayersTests : IDisposable
     }
 
     [Fact]
+    public void Given_ids_that_are_a_window_of_a_wider_tensor_When_summed_Then_it_is_as_if_they_were_their_own()
+    {
+        using var model = TinyDpModels.New("gpt2");
+        using var source = new PrivateGradients(model, null, new ClippingSettings(), DpMethod.Fused);
+        var wide = randint(0, TinyDpModels.Vocabulary, [3, 9], ScalarType.Int64);
+        Dictionary<string, Tensor> Sums(Tensor ids)
+        {
+            source.Clear();
+            source.Accumulate(3, null, () => model.Forward(ids).square().sum([1L, 2L]));
+            return source.Parameters.ToDictionary(p => p.Name, p => p.Gradient!.clone());
+        }
+        TinyDpModels.AssertClose(Sums(wide.narrow(1, 2, 5).contiguous()), Sums(wide.narrow(1, 2, 5)), 1e-12);
+    }
+
+    [Fact]
     public void Given_a_model_under_rules_When_they_are_taken_off_Then_it_is_the_model_again()
     {
         using var model = TinyDpModels.New("gpt2");
