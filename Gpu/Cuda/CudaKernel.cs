@@ -10,15 +10,15 @@ public sealed unsafe class CudaKernel
 {
     private const string SourceFolder = "Chorus.Gpu.Kernels.";
 
-    private static readonly ConcurrentDictionary<(int Device, string File, string Name), Lazy<CudaKernel>> Kernels = new();
+    private static readonly ConcurrentDictionary<(int Device, string File, string Name, string Defines), Lazy<CudaKernel>> Kernels = new();
 
     private readonly CudaDevice _device;
     private readonly nint _function;
 
-    private CudaKernel(CudaDevice device, string file, string name, bool ownArchitecture)
+    private CudaKernel(CudaDevice device, string file, string name, bool ownArchitecture, string[] defines)
     {
         _device = device;
-        var cubin = Compiled(device, file, ownArchitecture);
+        var cubin = Compiled(device, file, ownArchitecture, defines);
         device.MakeCurrent();
         nint module;
         fixed (byte* image = cubin)
@@ -29,11 +29,12 @@ public sealed unsafe class CudaKernel
     /// <param name="file">An embedded source of Gpu/Kernels, such as <c>gram_norm_sm90.cu</c>.</param>
     /// <param name="name">The kernel's name in it, <c>extern "C"</c>.</param>
     /// <param name="ownArchitecture">Whether it uses instructions of just this architecture, such as sm_90a.</param>
+    /// <param name="defines">Macros that it is compiled with, as NAME=VALUE.</param>
     /// <exception cref="CudaException">It does not compile or load; the message holds the compiler's log.</exception>
-    public static CudaKernel Of(CudaDevice device, string file, string name, bool ownArchitecture = false)
+    public static CudaKernel Of(CudaDevice device, string file, string name, bool ownArchitecture = false, params string[] defines)
     {
         ArgumentNullException.ThrowIfNull(device);
-        return Kernels.GetOrAdd((device.Ordinal, file, name), _ => new(() => new CudaKernel(device, file, name, ownArchitecture))).Value;
+        return Kernels.GetOrAdd((device.Ordinal, file, name, string.Join(' ', defines)), _ => new(() => new CudaKernel(device, file, name, ownArchitecture, defines))).Value;
     }
 
     /// <summary>The source of a kernel, as it is compiled.</summary>
@@ -66,11 +67,11 @@ public sealed unsafe class CudaKernel
         Check(cuLaunchKernel(_function, (uint)grid, 1, 1, (uint)block, 1, 1, (uint)sharedBytes, 0, pointers, null), nameof(cuLaunchKernel));
     }
 
-    private static byte[] Compiled(CudaDevice device, string file, bool ownArchitecture)
+    private static byte[] Compiled(CudaDevice device, string file, bool ownArchitecture, string[] defines)
     {
         var source = SourceOf(file);
         var architecture = $"sm_{device.Capability.Major}{device.Capability.Minor}{(ownArchitecture ? "a" : "")}";
-        string[] options = [$"--gpu-architecture={architecture}", "--std=c++17"];
+        string[] options = [$"--gpu-architecture={architecture}", "--std=c++17", .. defines.Select(d => $"--define-macro={d}")];
         var key = "kernel-" + ContentCache.KeyOf([source, .. options, Nvrtc.Version]);
         var folder = ContentCache.OfUser().GetOrCreate(key, f => File.WriteAllBytes(Path.Combine(f, "kernel.cubin"), Nvrtc.Compile(source, file, options)));
         return File.ReadAllBytes(Path.Combine(folder, "kernel.cubin"));

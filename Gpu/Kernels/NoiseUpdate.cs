@@ -10,8 +10,6 @@ public sealed class NoiseUpdate(CudaDevice device)
 {
     private const int Threads = 256, BlocksPerMultiprocessor = 8;
 
-    private readonly CudaKernel _kernel = CudaKernel.Of(device, "noise_update.cu", "noise_update");
-
     /// <summary>Whether all of these are of a type and form that the kernel reads.</summary>
     public static bool Takes(params ReadOnlySpan<Tensor?> tensors)
     {
@@ -28,17 +26,18 @@ public sealed class NoiseUpdate(CudaDevice device)
     public void Apply(Tensor parameter, Tensor? gradient, Tensor? moment, Tensor? secondMoment, in OptimizerStep step, in NoiseDraw noise)
     {
         ArgumentNullException.ThrowIfNull(parameter);
-        var types = TypeCode(parameter.dtype) | (Code(gradient) << 2) | (Code(moment) << 4) | (Code(secondMoment) << 6);
+        var kernel = CudaKernel.Of(
+            device, "noise_update.cu", "noise_update", ownArchitecture: false, $"PARAMETER={TypeCode(parameter.dtype)}", $"GRADIENT={Code(gradient)}",
+            $"MOMENT={Code(moment)}", $"SECOND={Code(secondMoment)}", $"ADAMW={(step.Optimizer == DpOptimizer.AdamW ? 1 : 0)}");
         using var arguments = new KernelArguments();
         arguments.Add(parameter);
         foreach (var tensor in (Tensor?[])[gradient, moment, secondMoment])
             _ = tensor is null ? arguments.Add((nint)0) : arguments.Add(tensor);
         var numbers = new Numbers(
             step.LearningRate, step.GradientScale, step.WeightDecay, step.Momentum, step.Beta1, step.Beta2, step.Epsilon, step.Correction1, step.Correction2, noise.StdDev);
-        arguments.Add(parameter.numel()).Add(types).Add(step.Optimizer == DpOptimizer.AdamW ? 1 : 0)
-            .Add((uint)noise.Key).Add((uint)(noise.Key >> 32)).Add(noise.Step).Add(noise.Parameter).Add(numbers);
+        arguments.Add(parameter.numel()).Add((uint)noise.Key).Add((uint)(noise.Key >> 32)).Add(noise.Step).Add(noise.Parameter).Add(numbers);
         var blocks = (parameter.numel() + (4 * Threads) - 1) / (4 * Threads);
-        _kernel.Launch((int)Math.Min(blocks, (long)device.Multiprocessors * BlocksPerMultiprocessor), Threads, 0, arguments);
+        kernel.Launch((int)Math.Min(blocks, (long)device.Multiprocessors * BlocksPerMultiprocessor), Threads, 0, arguments);
     }
 
     private static int Code(Tensor? tensor) => tensor is null ? 0 : TypeCode(tensor.dtype);

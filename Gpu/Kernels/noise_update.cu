@@ -1,8 +1,9 @@
 // noise_update: one step of SGD or AdamW on one parameter, with counter-based Gaussian noise added to its gradient in registers.
 // No noise is ever stored: z(e) depends on key, step, parameter and element alone, so any launch shape gives the same draws.
 //
-// Shapes: n elements, row-major. parameter, gradient, moments: float32, bfloat16 or float16 each (see type codes); the
-// gradient may be absent (zero), the moments too where the optimizer has none. Arithmetic is float32; stores round to nearest.
+// Shapes: n elements, row-major. parameter, gradient, moments: float32, bfloat16 or float16 each, as the program is compiled
+// (PARAMETER, GRADIENT, MOMENT, SECOND: a type code; ADAMW: 0 or 1); the gradient may be absent (zero), the moment too where SGD
+// has none. Arithmetic is float32; stores round to nearest.
 // Philox4x32-10 (Salmon et al. 2011) and Box-Muller, as CounterNoise.cs spells out; block m of four words makes elements
 // 4m .. 4m + 3. u below 2^-16 is refined by a second block, so draws end at 9.5 and not at 6.8.
 // DRAM bytes: parameter and moments read and written once, gradient read once; memory-bound: floor = bytes / bandwidth.
@@ -12,7 +13,7 @@
 #define BF16 1
 #define F16 2
 
-__device__ __forceinline__ float widen(const void* p, int type, long long i) {
+template <int type> __device__ __forceinline__ float widen(const void* p, long long i) {
     if (type == F32) return ((const float*)p)[i];
     unsigned short bits = ((const unsigned short*)p)[i];
     if (type == BF16) return __uint_as_float((unsigned)bits << 16);
@@ -21,7 +22,7 @@ __device__ __forceinline__ float widen(const void* p, int type, long long i) {
     return value;
 }
 
-__device__ __forceinline__ void narrow(void* p, int type, long long i, float value) {
+template <int type> __device__ __forceinline__ void narrow(void* p, long long i, float value) {
     if (type == F32) { ((float*)p)[i] = value; return; }
     unsigned short bits;
     if (type == BF16) {
@@ -68,10 +69,8 @@ __device__ __forceinline__ void draw(float (&z)[4], unsigned long long block, un
 
 struct Step { float learningRate, scale, decay, momentum, beta1, beta2, epsilon, correction1, correction2, stdDev; };
 
-extern "C" __global__ void noise_update(
-    void* parameter, const void* gradient, void* moment, void* second, long long n, int types /* 2 bits each: parameter, gradient, moment, second */,
-    int adamW, unsigned k0, unsigned k1, unsigned step, unsigned index, Step s) {
-    int parameterType = types & 3, gradientType = (types >> 2) & 3, momentType = (types >> 4) & 3, secondType = (types >> 6) & 3;
+extern "C" __global__ void __launch_bounds__(256) noise_update(
+    void* parameter, const void* gradient, void* moment, void* second, long long n, unsigned k0, unsigned k1, unsigned step, unsigned index, Step s) {
     long long stride = (long long)gridDim.x * blockDim.x, blocks = (n + 3) / 4;
     for (long long block = (long long)blockIdx.x * blockDim.x + threadIdx.x; block < blocks; block += stride) {
         float z[4] = { 0, 0, 0, 0 };
@@ -79,26 +78,27 @@ extern "C" __global__ void noise_update(
         #pragma unroll
         for (int k = 0; k < 4; k++) {
             long long i = 4 * block + k;
-            if (i >= n) break;
-            float g = gradient ? widen(gradient, gradientType, i) : 0.0f;
-            float d = __fmul_rn(__fadd_rn(g, __fmul_rn(s.stdDev, z[k])), s.scale);
-            float p = widen(parameter, parameterType, i);
-            if (adamW) {
-                p = __fmul_rn(p, 1.0f - s.learningRate * s.decay);
-                float m = __fadd_rn(__fmul_rn(s.beta1, widen(moment, momentType, i)), __fmul_rn(1.0f - s.beta1, d));
-                float v = __fadd_rn(__fmul_rn(s.beta2, widen(second, secondType, i)), __fmul_rn(1.0f - s.beta2, __fmul_rn(d, d)));
-                narrow(moment, momentType, i, m);
-                narrow(second, secondType, i, v);
-                p -= s.learningRate * (m / s.correction1) / (sqrtf(v / s.correction2) + s.epsilon);
-            } else {
-                d += s.decay * p;
-                if (moment) {
-                    d = __fadd_rn(__fmul_rn(s.momentum, widen(moment, momentType, i)), d);
-                    narrow(moment, momentType, i, d);
+            if (i < n) {
+                float g = gradient ? widen<GRADIENT>(gradient, i) : 0.0f;
+                float d = __fmul_rn(__fadd_rn(g, __fmul_rn(s.stdDev, z[k])), s.scale);
+                float p = widen<PARAMETER>(parameter, i);
+                if (ADAMW) {
+                    p = __fmul_rn(p, 1.0f - s.learningRate * s.decay);
+                    float m = __fadd_rn(__fmul_rn(s.beta1, widen<MOMENT>(moment, i)), __fmul_rn(1.0f - s.beta1, d));
+                    float v = __fadd_rn(__fmul_rn(s.beta2, widen<SECOND>(second, i)), __fmul_rn(1.0f - s.beta2, __fmul_rn(d, d)));
+                    narrow<MOMENT>(moment, i, m);
+                    narrow<SECOND>(second, i, v);
+                    p -= s.learningRate * (m / s.correction1) / (sqrtf(v / s.correction2) + s.epsilon);
+                } else {
+                    d += s.decay * p;
+                    if (moment) {
+                        d = __fadd_rn(__fmul_rn(s.momentum, widen<MOMENT>(moment, i)), d);
+                        narrow<MOMENT>(moment, i, d);
+                    }
+                    p -= s.learningRate * d;
                 }
-                p -= s.learningRate * d;
+                narrow<PARAMETER>(parameter, i, p);
             }
-            narrow(parameter, parameterType, i, p);
         }
     }
 }
