@@ -6,6 +6,7 @@ public static class NoiseSearch
     // The result's epsilon lies this close below the target, relatively; sought a little below it.
     private const double Closeness = 5e-4;
     private const double Aim = 2e-4;
+    private const double GridsApart = 1e-4;
     private const double CoarsePrecision = 1e-3;
     private const int MostRefinements = 12;
 
@@ -92,12 +93,14 @@ public static class NoiseSearch
         }
 
         // On a finer grid: aim a little below the target until it is met. The accountant has the last word.
-        double best = double.PositiveInfinity, below = 0, noise = high;
+        double best = double.PositiveInfinity, bestReached = 1, below = 0, noise = high;
         for (int i = 0; i < MostRefinements; i++)
         {
             double reached = PldAccountant.Once(with(noise), adjacency, delta, coarse: false) / epsilon;
-            if (reached <= 1)
-                best = Math.Min(best, noise);
+            if (reached <= 1 && noise < best)
+                (best, bestReached) = (noise, reached);
+            else if (reached <= 1)
+                break;
             else
                 below = Math.Max(below, noise);
             if (reached <= 1 && reached >= 1 - Closeness)
@@ -109,7 +112,8 @@ public static class NoiseSearch
 
         if (!double.IsFinite(best))
             best = high;
-        while (PrivacyAccountant.Epsilon(with(best), adjacency, delta) > epsilon)
+        // The two grids' bounds differ by less than a ten-thousandth: only a result closer to the target is looked at again.
+        while (bestReached > 1 - GridsApart && PrivacyAccountant.Epsilon(with(best), adjacency, delta) > epsilon)
             best *= 1 + Aim;
         return best;
     }
