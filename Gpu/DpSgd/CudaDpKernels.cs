@@ -10,6 +10,7 @@ public sealed class CudaDpKernels : IDpKernels
     private readonly TorchDpKernels _torch = new();
     private readonly GramNorm? _gram;
     private readonly NoiseUpdate _update;
+    private readonly WeighSamples _weigh;
 
     /// <exception cref="CudaException">There is no such device, or a kernel does not compile.</exception>
     public CudaDpKernels(CudaDevice device)
@@ -17,6 +18,7 @@ public sealed class CudaDpKernels : IDpKernels
         ArgumentNullException.ThrowIfNull(device);
         _gram = device.Capability.Major == 9 ? new GramNorm(device) : null;
         _update = new NoiseUpdate(device);
+        _weigh = new WeighSamples(device);
     }
 
     /// <inheritdoc/>
@@ -30,8 +32,23 @@ public sealed class CudaDpKernels : IDpKernels
     }
 
     /// <inheritdoc/>
-    public void AddWeightedGradient(Tensor x, Tensor g, Tensor factors, Tensor gradient, bool accumulate) =>
-        _torch.AddWeightedGradient(x, g, factors, gradient, accumulate);
+    /// <remarks>
+    /// A sample with factor 0 was not finite. It is set to zero in the larger of x and g too, in place: cheaper than a copy, and what
+    /// the layers before still read of such a sample is clipped by them as ever.
+    /// </remarks>
+    public void AddWeightedGradient(Tensor x, Tensor g, Tensor factors, Tensor gradient, bool accumulate)
+    {
+        if (gradient.dtype != ScalarType.BFloat16 || !GramNorm.Takes(x) || !GramNorm.Takes(g))
+        {
+            _torch.AddWeightedGradient(x, g, factors, gradient, accumulate);
+            return;
+        }
+
+        using var scope = NewDisposeScope();
+        var (outSize, inSize) = (g.shape[2], x.shape[2]);
+        var (left, right) = inSize <= outSize ? (g, _weigh.Apply(x, factors, g)) : (_weigh.Apply(g, factors, x), x);
+        gradient.addmm_(left.reshape(-1, outSize).t(), right.reshape(-1, inSize), beta: accumulate ? 1 : 0, alpha: 1);
+    }
 
     /// <inheritdoc/>
     public void AddWeightedBias(Tensor g, Tensor factors, Tensor gradient, bool accumulate) => _torch.AddWeightedBias(g, factors, gradient, accumulate);
