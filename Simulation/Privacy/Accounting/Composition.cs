@@ -16,6 +16,9 @@ namespace Chorus.Simulation.Privacy.Accounting;
 /// </remarks>
 internal static class Composition
 {
+    // Of delta: what rounding may add to an upper bound under a tilt.
+    private const double LargestError = 1e-4;
+
     /// <param name="parts">The releases, as one of the neighbours sees them.</param>
     /// <param name="grids">For each part its losses, at least and at most.</param>
     /// <param name="h">Grid width of all.</param>
@@ -92,6 +95,7 @@ internal static class Composition
     /// The epsilon at which E[max(0, 1 - e^(epsilon - loss))] plus the errors comes to delta: between grid points that is a
     /// line in e^epsilon.
     /// </summary>
+    /// <returns>NaN where an upper bound lies below what a tilted window is good for.</returns>
     /// <param name="extra">Added to delta(epsilon), whatever the epsilon.</param>
     /// <param name="relative">Added too, times e^(K - t epsilon): errors of the tilted masses.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -113,6 +117,8 @@ internal static class Composition
             double here = sum - (Math.Exp(loss - reference) * discounted) + error;
             if (here >= target && sum > 0)
             {
+                if (upper && t > 0 && error > LargestError * target)
+                    return double.NaN; // the errors of a tilt grow below the epsilon that it was made for
                 // Between this point and the one above; the error is the larger one, of this point.
                 double epsilon = discounted > 0 && sum + error > target ? reference + Math.Log((sum + error - target) / discounted) : loss;
                 return Math.Max(0, upper ? Math.Clamp(epsilon, loss, loss + h) : Math.Min(epsilon, loss + h));
@@ -127,6 +133,6 @@ internal static class Composition
             discounted += mass * Math.Exp(reference - loss);
         }
 
-        return upper ? Math.Max(0, (bottom * h) + spectrum.Offset) : 0;
+        return !upper ? 0 : tilt.T > 0 ? double.NaN : Math.Max(0, (bottom * h) + spectrum.Offset);
     }
 }

@@ -83,6 +83,13 @@ public static class PldAccountant
 
     private static EpsilonBounds Compose(IReadOnlyList<LossPart> order, double delta, int window)
     {
+        EpsilonBounds bounds = Compose(order, delta, window, tilted: true);
+        // The epsilon lies below what the tilt was made for: delta covers almost all.
+        return double.IsNaN(bounds.Upper) ? Compose(order, delta, window, tilted: false) : bounds;
+    }
+
+    private static EpsilonBounds Compose(IReadOnlyList<LossPart> order, double delta, int window, bool tilted)
+    {
         // Losses past this many deviations are infinite for the upper bound: together far less than delta.
         double reach = Math.Sqrt(2 * (Math.Log(order.Sum(p => (double)p.Count)) - Math.Log(delta) + 23));
         var moments = order.Select(part => (new LossMoments(part.Pair, part.Reading, -part.Pair.Reach - reach, part.Pair.Reach + reach, panelsPerUnit: 2), part.Count)).ToArray();
@@ -91,7 +98,7 @@ public static class PldAccountant
         double narrowest = ranges.Max(r => r.To - r.From) / (CellsPerPoint * window);
         double tiltBorne = Math.Min(LargestStep / narrowest, LossMoments.SteepestExponent / order.Max(part => part.Slope(reach)));
         (double, double) range = (order.Zip(ranges, (o, r) => o.Count * r.From).Sum(), order.Zip(ranges, (o, r) => o.Count * r.To).Sum());
-        TiltedWindow tilt = TiltedWindow.Of(moments, range, delta, tiltBorne, window);
+        TiltedWindow tilt = TiltedWindow.Of(moments, range, delta, tiltBorne, tilted, window);
         double h = Math.Max(narrowest, (tilt.Top - tilt.Bottom) / (window - Margin));
         var grids = order.Select(part =>
         {

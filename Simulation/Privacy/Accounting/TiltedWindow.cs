@@ -25,9 +25,10 @@ internal sealed record TiltedWindow(double T, double Epsilon, double Bottom, dou
     /// <param name="parts">The moments of each kind of release, and how many there are.</param>
     /// <param name="range">The sum lies in here for certain, but for what is counted as infinite.</param>
     /// <param name="largestTilt">The moments hold, and a grid bears, no larger one.</param>
+    /// <param name="tilted">Whether a tilt may be taken; without one the window holds all of the sum, for an epsilon that may be 0.</param>
     /// <param name="points">Points of the grid over the window: the tilted mass must not change much between two.</param>
     public static TiltedWindow Of(
-        IReadOnlyList<(LossMoments Moments, int Count)> parts, (double From, double To) range, double delta, double largestTilt, int points)
+        IReadOnlyList<(LossMoments Moments, int Count)> parts, (double From, double To) range, double delta, double largestTilt, bool tilted, int points)
     {
         double deviation = Math.Sqrt(parts.Sum(p => p.Count * Math.Pow(p.Moments.StdDev(), 2)));
         double[] magnitudes = [.. Enumerable.Range(0, Steps).Select(i => 1e-2 * Math.Pow(Step, i) / deviation).Where((t, i) => i < 2 || t <= LargestBoundingTilt * largestTilt)];
@@ -38,7 +39,7 @@ internal sealed record TiltedWindow(double T, double Epsilon, double Bottom, dou
         int zero = magnitudes.Length, chernoff = Enumerable.Range(zero + 1, magnitudes.Length).MinBy(i => (ks[i] - Math.Log(delta)) / ts[i]);
         double epsilon = (ks[chernoff] - Math.Log(delta) - ChernoffExcess) / ts[chernoff];
         TiltedWindow? best = null;
-        for (int i = zero; i < ts.Length - 1 && ts[i] <= largestTilt; i++)
+        for (int i = zero; i < ts.Length - 1 && ts[i] <= (tilted ? largestTilt : 0); i++)
         {
             // How much larger than delta the tilted masses' errors may come out.
             double slack = Math.Max(0, ks[i] - Math.Log(delta) - (ts[i] * epsilon));
