@@ -71,7 +71,7 @@ public sealed class FederatedCorpusTests : IDisposable
     [SharedFact("data/congress")]
     public void Given_the_shared_congress_data_When_opened_Then_counts_are_those_of_its_readme()
     {
-        using FederatedCorpus corpus = FederatedCorpus.Open(SharedFactAttribute.Locate("data/congress")!);
+        using FederatedCorpus corpus = FederatedCorpus.Open(SharedFolder.Find("data/congress")!);
         CorpusDescription d = CorpusDescription.Of(corpus);
         Assert.Equal((302, 4_254L, 479, 2_000), (d.Clients, d.Texts, d.EvalTexts, d.InitialTexts));
         Assert.Equal((2, 8, 64), (d.ClientSizes.Minimum, d.ClientSizes.Median, d.ClientSizes.Maximum));

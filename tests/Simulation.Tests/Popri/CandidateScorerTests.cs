@@ -29,10 +29,10 @@ public class CandidateScorerTests
         }
     }
 
-    [ReferenceFact]
+    [SharedFact("reference/popri_scores.json")]
     public void Given_published_numbers_cut_to_float32_When_voting_Then_mean_over_clients_agrees_to_float32()
     {
-        JsonElement root = ReferenceData.Json("reference/popri_scores.json");
+        JsonElement root = SharedFolder.Json("reference/popri_scores.json");
         double[][] candidates = root.GetProperty("candidates").Deserialize<double[][]>()!;
         double[][][] clients = root.GetProperty("clients").Deserialize<double[][][]>()!;
         double[] expected = root.GetProperty("scores_clipped").Deserialize<double[]>()!;

@@ -5,10 +5,10 @@ namespace Chorus.Simulation.Tests.Popri;
 
 public class PopriScoresTests
 {
-    [ReferenceFact]
+    [SharedFact("reference/popri_scores.json")]
     public void Given_published_numbers_When_scored_with_clipping_Then_mean_over_clients_agrees() => Compare("scores_clipped", clip: true);
 
-    [ReferenceFact]
+    [SharedFact("reference/popri_scores.json")]
     public void Given_published_numbers_When_scored_without_clipping_Then_mean_over_clients_agrees() => Compare("scores_unclipped", clip: false);
 
     [Fact]
@@ -42,7 +42,7 @@ public class PopriScoresTests
 
     private static void Compare(string key, bool clip)
     {
-        JsonElement root = ReferenceData.Json("reference/popri_scores.json");
+        JsonElement root = SharedFolder.Json("reference/popri_scores.json");
         double[][] candidates = root.GetProperty("candidates").Deserialize<double[][]>()!;
         double[][][] clients = root.GetProperty("clients").Deserialize<double[][][]>()!;
         double[] expected = root.GetProperty(key).Deserialize<double[]>()!;

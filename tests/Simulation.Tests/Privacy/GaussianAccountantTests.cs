@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Chorus.Simulation.Privacy;
-using Chorus.Simulation.Tests.Popri;
 using CsCheck;
 using MathNet.Numerics;
 
@@ -21,10 +20,10 @@ public class GaussianAccountantTests
         Assert.InRange(noise, 17.86409622446664, 17.86409622446664 * (1 + 1e-9));
     }
 
-    [ReferenceFact]
+    [SharedFact("reference/accounting.json")]
     public void Given_reference_rows_When_charged_Then_epsilon_and_noise_agree()
     {
-        JsonElement root = ReferenceData.Json("reference/accounting.json");
+        JsonElement root = SharedFolder.Json("reference/accounting.json");
         int compared = 0;
         foreach (JsonElement row in root.GetProperty("rows").EnumerateArray().Concat(root.GetProperty("popri").EnumerateArray()))
         {

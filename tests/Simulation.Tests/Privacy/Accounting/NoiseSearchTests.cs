@@ -1,16 +1,15 @@
 using System.Text.Json;
 using Chorus.Simulation.Privacy;
 using Chorus.Simulation.Privacy.Accounting;
-using Chorus.Simulation.Tests.Popri;
 
 namespace Chorus.Simulation.Tests.Privacy.Accounting;
 
 public class NoiseSearchTests
 {
-    [ReferenceFact]
+    [SharedFact("reference/accounting.json")]
     public void Given_the_reference_inversions_When_noise_is_sought_Then_it_is_theirs()
     {
-        JsonElement reference = ReferenceData.Json("reference/accounting.json");
+        JsonElement reference = SharedFolder.Json("reference/accounting.json");
         foreach (JsonElement row in reference.GetProperty("inversions").EnumerateArray())
         {
             double Get(string name) => row.GetProperty(name).GetDouble();

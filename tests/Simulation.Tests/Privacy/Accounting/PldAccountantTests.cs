@@ -1,17 +1,16 @@
 using System.Text.Json;
 using Chorus.Simulation.Privacy;
 using Chorus.Simulation.Privacy.Accounting;
-using Chorus.Simulation.Tests.Popri;
 using CsCheck;
 
 namespace Chorus.Simulation.Tests.Privacy.Accounting;
 
 public class PldAccountantTests
 {
-    [ReferenceFact]
+    [SharedFact("reference/accounting.json")]
     public void Given_the_reference_rows_When_accounted_Then_all_accountants_agree_with_them()
     {
-        JsonElement reference = ReferenceData.Json("reference/accounting.json");
+        JsonElement reference = SharedFolder.Json("reference/accounting.json");
         var misses = new List<string>();
         foreach (JsonElement row in reference.GetProperty("rows").EnumerateArray())
         {

@@ -1,8 +1,12 @@
-namespace Chorus.Actors.Tests.Support;
+using System.Text.Json;
 
-/// <summary>Reference data kept in the folder "shared" beside the checkout; absent on most machines.</summary>
+namespace Chorus.Tests;
+
+/// <summary>Reference data kept in the folder "shared" beside the checkout; absent on most machines. Compiled into every test project.</summary>
 internal static class SharedFolder
 {
+    internal static JsonElement Json(string relative) => JsonDocument.Parse(File.ReadAllBytes(Find(relative)!)).RootElement;
+
     internal static string? Find(string relative)
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
