@@ -54,7 +54,7 @@ internal static class ReportCharts
         {
             var drawn = chart.Plot.Add.Line(first - 0.5, line.At, last + 0.5, line.At);
             (drawn.LineColor, drawn.LineWidth, drawn.MarkerSize) = (SvgChart.Ink("limit"), 2, 0);
-            chart.LabelAt(last + 0.5, line.At, line.Name, "end", "limit", dx: -4, dy: -6);
+            chart.LabelAt(first - 0.5, line.At, line.Name, "start", "limit", dx: 4, dy: -6); // the last point, which is labelled too, lies at the other end
         }
         var series = chart.Plot.Add.Scatter(points.Select(p => (double)p.Round).ToArray(), points.Select(p => p.Value).ToArray());
         (series.Color, series.LineWidth, series.MarkerSize) = (SvgChart.Ink("series"), 2, points.Length > 60 ? 0 : 7);
