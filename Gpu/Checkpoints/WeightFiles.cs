@@ -169,7 +169,9 @@ internal sealed class WeightFiles : IDisposable
         {
             throw new FileNotFoundException(
                 $"{directory} holds neither {WholeFile} nor {IndexFile}; expected a checkpoint in Hugging Face layout"
-                + (Directory.Exists(directory) && Directory.EnumerateFiles(directory, "*.bin").Any() ? " (pickled .bin weights are not read: save it with safetensors)" : ""), path);
+                + (Directory.Exists(directory) && Directory.EnumerateFiles(directory, "*.bin").FirstOrDefault() is { } pickled
+                    ? $"; {Path.GetFileName(pickled)} is a pickle, which can run code, and is not read: save the model once with transformers, which writes safetensors"
+                    : ""), path);
         }
         try
         {

@@ -28,6 +28,9 @@ internal static unsafe partial class DriverApi
     internal static partial int cuCtxSetCurrent(nint context);
 
     [LibraryImport(Library)]
+    internal static partial int cuMemGetInfo_v2(out nuint free, out nuint total);
+
+    [LibraryImport(Library)]
     internal static partial int cuModuleLoadData(out nint module, void* image);
 
     [LibraryImport(Library)]

@@ -5,9 +5,8 @@ using static TorchSharp.torch;
 namespace Chorus.Gpu.DpSgd;
 
 /// <summary>The sums of DP-SGD on a GPU: Chorus' own kernels where they take the tensors, libtorch's operators elsewhere.</summary>
-public sealed class CudaDpKernels : IDpKernels
+public sealed class CudaDpKernels : TorchDpKernels
 {
-    private readonly TorchDpKernels _torch = new();
     private readonly GramNorm? _gram;
     private readonly NoiseUpdate _update;
     private readonly WeighSamples _weigh;
@@ -22,13 +21,13 @@ public sealed class CudaDpKernels : IDpKernels
     }
 
     /// <inheritdoc/>
-    public Tensor SquaredNormBounds(Tensor x, IReadOnlyList<Tensor> outputGradients, bool bias, Tensor? lengths, NormMethod method)
+    public override Tensor SquaredNormBounds(Tensor x, IReadOnlyList<Tensor> outputGradients, bool bias, Tensor? lengths, NormMethod method)
     {
         // Rows past a sample's length are zero in every g, so they add nothing here.
         var chosen = NormCost.Choose(method, x.shape[1], x.shape[2], outputGradients.Sum(g => g.shape[2]), symmetric: true);
         return _gram is not null && chosen == NormMethod.Gram && outputGradients.Count <= GramNorm.MostGradients && GramNorm.Takes(x) && outputGradients.All(GramNorm.Takes)
             ? _gram.SquaredNormBounds(x, outputGradients, bias)
-            : _torch.SquaredNormBounds(x, outputGradients, bias, lengths, method);
+            : base.SquaredNormBounds(x, outputGradients, bias, lengths, method);
     }
 
     /// <inheritdoc/>
@@ -36,11 +35,11 @@ public sealed class CudaDpKernels : IDpKernels
     /// A sample with factor 0 was not finite. It is set to zero in the larger of x and g too, in place: cheaper than a copy, and what
     /// the layers before still read of such a sample is clipped by them as ever.
     /// </remarks>
-    public void AddWeightedGradient(Tensor x, Tensor g, Tensor factors, Tensor gradient, bool accumulate)
+    public override void AddWeightedGradient(Tensor x, Tensor g, Tensor factors, Tensor gradient, bool accumulate)
     {
         if (gradient.dtype != ScalarType.BFloat16 || !GramNorm.Takes(x) || !GramNorm.Takes(g))
         {
-            _torch.AddWeightedGradient(x, g, factors, gradient, accumulate);
+            base.AddWeightedGradient(x, g, factors, gradient, accumulate);
             return;
         }
 
@@ -51,38 +50,11 @@ public sealed class CudaDpKernels : IDpKernels
     }
 
     /// <inheritdoc/>
-    public void AddWeightedBias(Tensor g, Tensor factors, Tensor gradient, bool accumulate) => _torch.AddWeightedBias(g, factors, gradient, accumulate);
-
-    /// <inheritdoc/>
-    public Tensor EmbeddingSquaredNormBounds(Tensor ids, Tensor g) => _torch.EmbeddingSquaredNormBounds(ids, g);
-
-    /// <inheritdoc/>
-    public void AddWeightedEmbedding(Tensor ids, Tensor g, Tensor factors, Tensor gradient) => _torch.AddWeightedEmbedding(ids, g, factors, gradient);
-
-    /// <inheritdoc/>
-    public Tensor TiedCrossBounds(Tensor headGradients, Tensor hidden, Tensor ids, Tensor embeddingGradients) =>
-        _torch.TiedCrossBounds(headGradients, hidden, ids, embeddingGradients);
-
-    /// <inheritdoc/>
-    public (Tensor Input, Tensor Weight, Tensor? Bias) NormBackward(Tensor x, Tensor weight, Tensor g, double epsilon, bool centred) =>
-        _torch.NormBackward(x, weight, g, epsilon, centred);
-
-    /// <inheritdoc/>
-    public Tensor RowSquaredNorms(Tensor rows) => _torch.RowSquaredNorms(rows);
-
-    /// <inheritdoc/>
-    public void AddWeightedRows(Tensor rows, Tensor factors, Tensor gradient, bool accumulate) => _torch.AddWeightedRows(rows, factors, gradient, accumulate);
-
-    /// <inheritdoc/>
-    public Tensor ClipFactors(Tensor squaredNormBounds, double threshold, ClipRule rule, Tensor notFinite) =>
-        _torch.ClipFactors(squaredNormBounds, threshold, rule, notFinite);
-
-    /// <inheritdoc/>
-    public void Update(Tensor parameter, Tensor? gradient, Tensor? moment, Tensor? secondMoment, in OptimizerStep step, in NoiseDraw noise)
+    public override void Update(Tensor parameter, Tensor? gradient, Tensor? moment, Tensor? secondMoment, in OptimizerStep step, in NoiseDraw noise)
     {
         if (NoiseUpdate.Takes(parameter, gradient, moment, secondMoment))
             _update.Apply(parameter, gradient, moment, secondMoment, step, noise);
         else
-            _torch.Update(parameter, gradient, moment, secondMoment, step, noise);
+            base.Update(parameter, gradient, moment, secondMoment, step, noise);
     }
 }

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace Chorus.Gpu.DpSgd;
 
-public sealed partial class TorchDpKernels
+public partial class TorchDpKernels
 {
     /// <inheritdoc/>
     public Tensor EmbeddingSquaredNormBounds(Tensor ids, Tensor g)

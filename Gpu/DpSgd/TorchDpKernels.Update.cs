@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace Chorus.Gpu.DpSgd;
 
-public sealed partial class TorchDpKernels
+public partial class TorchDpKernels
 {
     private const int ChunkElements = 1 << 20, PieceElements = 1 << 14;
 
     /// <inheritdoc/>
     /// <remarks>In chunks: the noise of a million elements at a time is drawn on the host and carried to the device.</remarks>
-    public void Update(Tensor parameter, Tensor? gradient, Tensor? moment, Tensor? secondMoment, in OptimizerStep step, in NoiseDraw noise)
+    public virtual void Update(Tensor parameter, Tensor? gradient, Tensor? moment, Tensor? secondMoment, in OptimizerStep step, in NoiseDraw noise)
     {
         if (step.Optimizer == DpOptimizer.AdamW && (moment is null || secondMoment is null))
             throw new ArgumentException("AdamW keeps two moments; one is missing");

@@ -14,7 +14,7 @@ namespace Chorus.Gpu.DpSgd;
 /// </remarks>
 /// <param name="accumulation">Float64 or Float32, in which products are made; null is Float64 on the CPU and Float32 elsewhere.</param>
 /// <param name="scratchElements">The most numbers that a temporary holds, save one sample's row of tiles.</param>
-public sealed partial class TorchDpKernels(ScalarType? accumulation = null, long scratchElements = 1L << 24) : IDpKernels
+public partial class TorchDpKernels(ScalarType? accumulation = null, long scratchElements = 1L << 24) : IDpKernels
 {
     private readonly ScalarType? _accumulation = accumulation is null or ScalarType.Float64 or ScalarType.Float32 ? accumulation
         : throw new ArgumentException($"accumulation must be Float64, Float32 or null, got {accumulation}", nameof(accumulation));
@@ -23,7 +23,7 @@ public sealed partial class TorchDpKernels(ScalarType? accumulation = null, long
         : throw new ArgumentOutOfRangeException(nameof(scratchElements), $"scratchElements must be at least 1, got {scratchElements}");
 
     /// <inheritdoc/>
-    public Tensor SquaredNormBounds(Tensor x, IReadOnlyList<Tensor> outputGradients, bool bias, Tensor? lengths, NormMethod method)
+    public virtual Tensor SquaredNormBounds(Tensor x, IReadOnlyList<Tensor> outputGradients, bool bias, Tensor? lengths, NormMethod method)
     {
         using var scope = NewDisposeScope();
         var (batch, time, inSize) = (x.shape[0], x.shape[1], x.shape[2]);
@@ -51,7 +51,7 @@ public sealed partial class TorchDpKernels(ScalarType? accumulation = null, long
     }
 
     /// <inheritdoc/>
-    public void AddWeightedGradient(Tensor x, Tensor g, Tensor factors, Tensor gradient, bool accumulate)
+    public virtual void AddWeightedGradient(Tensor x, Tensor g, Tensor factors, Tensor gradient, bool accumulate)
     {
         using var scope = NewDisposeScope();
         bool weighInput = x.shape[2] <= g.shape[2]; // the smaller side

@@ -90,7 +90,7 @@ public sealed class WeightFilesTests : IDisposable
         Assert.Contains("holds no model-c.safetensors, which model.safetensors.index.json names", Opened());
         File.Delete(_folder["model.safetensors.index.json"]);
         File.WriteAllText(_folder["pytorch_model.bin"], "");
-        Assert.Contains("pickled .bin weights are not read", Opened());
+        Assert.Contains("is a pickle, which can run code, and is not read", Opened());
     }
 
     private void Copy(Dictionary<string, Tensor> slots)

@@ -131,7 +131,7 @@ public sealed class SentenceEncoderTests : IDisposable
     [InlineData("config.json", "\"bert\"", "\"roberta\"", "model_type roberta is not supported")]
     [InlineData("config.json", "\"gelu\"", "\"silu\"", "hidden_act silu is not supported")]
     [InlineData("config.json", "\"hidden_size\": 48", "\"hidden_size\": 52", "must have shape [")]
-    [InlineData("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "lacks 16 tensors, among them encoder.layer.2.")]
+    [InlineData("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "lacks 16 tensors of a BERT encoder of 3 layers, among them encoder.layer.2.")]
     [InlineData("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", "encoder.layer.1.attention.output.LayerNorm.bias has no place in a BERT encoder of 1 layers")]
     [InlineData("config.json", "\"num_attention_heads\": 4", "\"num_attention_heads\": 5", "must be a multiple of num_attention_heads 5")]
     [InlineData("config.json", "\"vocab_size\": 800", "\"vocab_size\": \"many\"", "vocab_size must be a whole number")]
