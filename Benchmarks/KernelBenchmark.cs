@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using Chorus.Gpu.Cuda;
+using Chorus.Gpu.DpSgd;
 using Chorus.Gpu.Kernels;
 using Chorus.Gpu.Runtime;
 using static TorchSharp.torch;
 
 namespace Chorus.Benchmarks;
 
-/// <summary>The fused Gram norm beside a matrix product of torch's in the same process, on a Hopper GPU.</summary>
+/// <summary>The kernels that norm and sum samples beside a matrix product of torch's in the same process.</summary>
 internal static class KernelBenchmark
 {
     private const int Repeats = 30;
@@ -14,7 +15,7 @@ internal static class KernelBenchmark
     private static readonly (int B, int T, int P, int D)[] Shapes =
     [
         (8, 512, 4096, 4096), (8, 1024, 4096, 4096), (8, 1024, 5120, 5120), (8, 1024, 5120, 13824), (8, 1024, 5120, 15360),
-        (8, 2048, 5120, 5120), (8, 2048, 5120, 13824), (32, 128, 4096, 4096),
+        (8, 2048, 5120, 5120), (8, 2048, 5120, 13824), (32, 128, 4096, 4096), (8, 1024, 768, 768), (8, 1024, 768, 3072), (8, 1024, 1024, 4096), (8, 1024, 1280, 5120),
     ];
 
     public static int Run()
@@ -26,58 +27,38 @@ internal static class KernelBenchmark
             return 1;
         }
 
-        var gram = new GramNorm(CudaDevice.Of(0));
+        var device = CudaDevice.Of(0);
+        var (sm90, sm80, kernels) = (device.Capability.Major == 9 ? new GramNormSm90(device) : null, new SampleNormsSm80(device), new CudaDpKernels(device));
         using var outer = NewDisposeScope();
         var a = randn(8192, 8192, dtype: ScalarType.BFloat16, device: CUDA);
         var rate = 2 * Math.Pow(8192, 3) / Median(() => a.mm(a).Dispose()) / 1e12;
         Console.WriteLine($"torch, bf16 8192^3: {rate:0} TFLOP/s");
-        Console.WriteLine("| B | T | P | D | Gram norm, ms | TFLOP/s | of torch's | one product, ms | largest relative error |");
-        Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+        Console.WriteLine("| B | T | P | D | wgmma Gram, ms | TFLOP/s | of torch's | mma Gram, ms | mma direct, ms (TFLOP/s) | kept: norm and sum, ms | weighed sum, ms | one product, ms |");
+        Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
         foreach (var (b, t, p, d) in Shapes)
         {
             using var scope = NewDisposeScope();
             var x = randn(b, t, p, dtype: ScalarType.BFloat16, device: CUDA);
             var g = randn(b, t, d, dtype: ScalarType.BFloat16, device: CUDA);
             var w = randn(d, p, dtype: ScalarType.BFloat16, device: CUDA);
-            var error = Error(gram.SquaredNormBounds(x, [g]), x, g);
-            var seconds = Median(() => gram.SquaredNormBounds(x, [g]).Dispose());
-            var product = Median(() => g.matmul(w).Dispose());
-            long n = (t + 127) / 128;
-            var flops = (double)b * n * (n + 1) / 2 * 128 * 128 * 2 * (p + d);
-            Console.WriteLine($"| {b} | {t} | {p} | {d} | {1e3 * seconds:0.000} | {flops / seconds / 1e12:0} | {flops / seconds / 1e12 / rate:0.00} | {1e3 * product:0.000} | {error:0.0e0} |");
+            var factors = rand(b, device: CUDA);
+            var fast = sm90 is null ? double.NaN : Median(() => sm90.SquaredNormBounds(x, [g]).Dispose());
+            var (gram, direct) = (Median(() => sm80.ByGram(x, [g]).Dispose()), Median(() => sm80.Direct(x, [g]).Dispose()));
+            var kept = (long)b * p * d > 1L << 30 ? double.NaN : Median(() =>
+            {
+                using var rows = kernels.SampleProducts(x, g);
+                kernels.RowSquaredNorms(rows).Dispose();
+                kernels.AddWeightedRows(rows, factors, w.view(-1), accumulate: false);
+            });
+            var weighed = Median(() => kernels.AddWeightedGradients(x, [(g, w, false)], factors));
+            var product = Median(() => g.view(-1, d).t().mm(x.view(-1, p)).Dispose());
+            // What symmetry leaves: the blocks of 64 on and below the diagonal.
+            long n = (t + 63) / 64;
+            double flops = (double)b * n * (n + 1) / 2 * 64 * 64 * 2 * (p + d), directFlops = 2.0 * b * t * p * d;
+            Console.WriteLine(FormattableString.Invariant(
+                $"| {b} | {t} | {p} | {d} | {1e3 * fast:0.000} | {flops / fast / 1e12:0} | {flops / fast / 1e12 / rate:0.00} | {1e3 * gram:0.000} | {1e3 * direct:0.000} ({directFlops / direct / 1e12:0}) | {1e3 * kept:0.000} | {1e3 * weighed:0.000} | {1e3 * product:0.000} |"));
         }
-
-        CheckWeighing();
         return 0;
-    }
-
-    private static void CheckWeighing()
-    {
-        using var scope = NewDisposeScope();
-        var x = randn(4, 100, 72, dtype: ScalarType.BFloat16, device: CUDA);
-        var g = randn(4, 100, 136, dtype: ScalarType.BFloat16, device: CUDA);
-        g[2, 5, 7] = float.NaN;
-        var factors = tensor(new[] { 0.5f, 0.001f, 0f, 1f }).cuda();
-        var wanted = zeros(136, 72, dtype: ScalarType.Float64, device: CUDA);
-        foreach (var b in (long[])[0, 1, 3])
-            wanted.add_(g[b].to(ScalarType.Float64).t().mm(x[b].to(ScalarType.Float64)) * factors[b].to(ScalarType.Float64));
-        var sum = zeros(136, 72, dtype: ScalarType.BFloat16, device: CUDA);
-        new Gpu.DpSgd.CudaDpKernels(CudaDevice.Of(0)).AddWeightedGradient(x, g, factors, sum, accumulate: false);
-        var error = (sum.to(ScalarType.Float64) - wanted).norm().cpu().item<double>() / wanted.norm().cpu().item<double>();
-        Console.WriteLine($"weighted sum, one sample not finite: relative error {error:0.0e0} (bfloat16)");
-    }
-
-    private static double Error(Tensor norms, Tensor x, Tensor g)
-    {
-        double worst = 0;
-        for (long i = 0; i < x.shape[0]; i++)
-        {
-            using var scope = NewDisposeScope();
-            var exact = g[i].to(ScalarType.Float64).t().mm(x[i].to(ScalarType.Float64)).square().sum().cpu().item<double>();
-            worst = Math.Max(worst, Math.Abs((norms[i].cpu().item<float>() / exact) - 1));
-        }
-
-        return worst;
     }
 
     /// <summary>Median seconds of a call, each waited for; a call's own launch is in it.</summary>

@@ -5,6 +5,7 @@ return args switch
     ["votes"] => VoteBenchmark.Run(),
     ["audit"] => await AuditBenchmark.RunAsync(),
     ["kernels"] => KernelBenchmark.Run(),
+    ["dp-step", .. var rest] => DpStepBenchmark.Run(new BenchmarkArguments(rest)),
     ["generation", .. var rest] => GenerationBenchmark.Run(new BenchmarkArguments(rest)),
     ["training", .. var rest] => TrainingBenchmark.Run(new BenchmarkArguments(rest)),
     ["loading", .. var rest] => LoadingBenchmark.Run(new BenchmarkArguments(rest)),
@@ -18,6 +19,8 @@ static int Usage()
           votes
           audit
           kernels
+          dp-step     --shape llama-13b --layers 0 --batch 8 --seq 1024 --dtype float32|bfloat16 --methods none,fused,... --train linear|all --lora 0
+                      --norm auto|gram|direct|kept --clipping PerLayer|Flat|AutoS --optimizer sgd|adamw --rounds 5 --steps 6 (memory: one method alone)
           generation  --shape {string.Join('|', BenchmarkModel.Names)} --device auto --dtype float32|bfloat16 --batch 256 --samples 10 --prompt 192 --new 64
                       --temperature 1 --top-k 0 --top-p 1 --repeats 3 --threads 0 --draw auto|host|device --recorded on|off
           training    --shape 4m --device cpu --dtype float32 --batch 32 --length 96 --steps 20 --threads 0

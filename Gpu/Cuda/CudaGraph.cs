@@ -78,18 +78,11 @@ internal sealed unsafe class CudaGraph : IDisposable
         NativeMemory.AlignedFree(_graph);
     }
 
-    /// <summary>A c10::cuda::CUDAStream: device type and index, then the stream's number.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private readonly struct Stream
-    {
-        private readonly long _device, _number;
-    }
-
     private sealed class Functions
     {
-        public readonly delegate* unmanaged<sbyte, Stream> Current;
-        public readonly delegate* unmanaged<byte, sbyte, Stream> FromPool;
-        public readonly delegate* unmanaged<Stream, void> SetCurrent;
+        public readonly delegate* unmanaged<sbyte, TorchStream.Stream> Current;
+        public readonly delegate* unmanaged<byte, sbyte, TorchStream.Stream> FromPool;
+        public readonly delegate* unmanaged<TorchStream.Stream, void> SetCurrent;
         public readonly delegate* unmanaged<byte*, byte, void> Construct;
         public readonly delegate* unmanaged<byte*, void> Destruct;
         public readonly delegate* unmanaged<byte*, ulong, ulong, int, void> Begin;
@@ -98,9 +91,9 @@ internal sealed unsafe class CudaGraph : IDisposable
 
         private Functions(nint core, nint cudaLibrary)
         {
-            Current = (delegate* unmanaged<sbyte, Stream>)NativeLibrary.GetExport(core, "_ZN3c104cuda20getCurrentCUDAStreamEa");
-            FromPool = (delegate* unmanaged<byte, sbyte, Stream>)NativeLibrary.GetExport(core, "_ZN3c104cuda17getStreamFromPoolEba");
-            SetCurrent = (delegate* unmanaged<Stream, void>)NativeLibrary.GetExport(core, "_ZN3c104cuda20setCurrentCUDAStreamENS0_10CUDAStreamE");
+            Current = (delegate* unmanaged<sbyte, TorchStream.Stream>)NativeLibrary.GetExport(core, "_ZN3c104cuda20getCurrentCUDAStreamEa");
+            FromPool = (delegate* unmanaged<byte, sbyte, TorchStream.Stream>)NativeLibrary.GetExport(core, "_ZN3c104cuda17getStreamFromPoolEba");
+            SetCurrent = (delegate* unmanaged<TorchStream.Stream, void>)NativeLibrary.GetExport(core, "_ZN3c104cuda20setCurrentCUDAStreamENS0_10CUDAStreamE");
             Construct = (delegate* unmanaged<byte*, byte, void>)NativeLibrary.GetExport(cudaLibrary, "_ZN2at4cuda9CUDAGraphC1Eb");
             Destruct = (delegate* unmanaged<byte*, void>)NativeLibrary.GetExport(cudaLibrary, "_ZN2at4cuda9CUDAGraphD1Ev");
             Begin = (delegate* unmanaged<byte*, ulong, ulong, int, void>)NativeLibrary.GetExport(cudaLibrary, "_ZN2at4cuda9CUDAGraph13capture_beginESt4pairIyyE21cudaStreamCaptureMode");

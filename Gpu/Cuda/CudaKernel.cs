@@ -10,6 +10,8 @@ public sealed unsafe class CudaKernel
 {
     private const string SourceFolder = "Chorus.Gpu.Kernels.";
 
+    private static readonly string[] Headers = ["numbers.cuh"];
+
     private static readonly ConcurrentDictionary<(int Device, string File, string Name, string Defines), Lazy<CudaKernel>> Kernels = new();
 
     private readonly CudaDevice _device;
@@ -53,7 +55,7 @@ public sealed unsafe class CudaKernel
         Check(cuFuncSetAttribute(_function, MaxDynamicSharedSizeBytes, bytes), "allowing so much shared memory");
     }
 
-    /// <summary>Launches on torch's default stream, after what torch has put there; returns at once.</summary>
+    /// <summary>Launches on torch's current stream, after what torch has put there; returns at once.</summary>
     /// <param name="grid">Blocks.</param>
     /// <param name="block">Threads of a block.</param>
     /// <param name="sharedBytes">Dynamic shared memory of a block.</param>
@@ -64,16 +66,17 @@ public sealed unsafe class CudaKernel
         var pointers = stackalloc void*[arguments.Count];
         for (var i = 0; i < arguments.Count; i++)
             pointers[i] = arguments.At(i);
-        Check(cuLaunchKernel(_function, (uint)grid, 1, 1, (uint)block, 1, 1, (uint)sharedBytes, 0, pointers, null), nameof(cuLaunchKernel));
+        Check(cuLaunchKernel(_function, (uint)grid, 1, 1, (uint)block, 1, 1, (uint)sharedBytes, TorchStream.Current(_device.Ordinal), pointers, null), nameof(cuLaunchKernel));
     }
 
     private static byte[] Compiled(CudaDevice device, string file, bool ownArchitecture, string[] defines)
     {
         var source = SourceOf(file);
+        (string Name, string Text)[] headers = [.. Headers.Where(h => source.Contains($"\"{h}\"", StringComparison.Ordinal)).Select(h => (h, SourceOf(h)))];
         var architecture = $"sm_{device.Capability.Major}{device.Capability.Minor}{(ownArchitecture ? "a" : "")}";
         string[] options = [$"--gpu-architecture={architecture}", "--std=c++17", .. defines.Select(d => $"--define-macro={d}")];
-        var key = "kernel-" + ContentCache.KeyOf([source, .. options, Nvrtc.Version]);
-        var folder = ContentCache.OfUser().GetOrCreate(key, f => File.WriteAllBytes(Path.Combine(f, "kernel.cubin"), Nvrtc.Compile(source, file, options)));
+        var key = "kernel-" + ContentCache.KeyOf([source, .. headers.Select(h => h.Text), .. options, Nvrtc.Version]);
+        var folder = ContentCache.OfUser().GetOrCreate(key, f => File.WriteAllBytes(Path.Combine(f, "kernel.cubin"), Nvrtc.Compile(source, file, options, headers)));
         return File.ReadAllBytes(Path.Combine(folder, "kernel.cubin"));
     }
 }

@@ -8,7 +8,7 @@ internal static unsafe partial class DriverApi
 {
     internal const int ComputeCapabilityMajor = 75, ComputeCapabilityMinor = 76, MultiprocessorCount = 16;
     internal const int MaxDynamicSharedSizeBytes = 8;
-    internal const int TensorMapBFloat16 = 9, TensorMapSwizzle128 = 3, TensorMapL2Promotion256 = 3;
+    internal const int TensorMapFloat16 = 6, TensorMapBFloat16 = 9, TensorMapSwizzle128 = 3, TensorMapL2Promotion256 = 3;
 
     private const string Library = "cuda";
 

@@ -28,7 +28,7 @@ public sealed unsafe class KernelArguments : IDisposable
     /// <summary>Adds a tensor's address.</summary>
     public KernelArguments Add(Tensor tensor) => Add(TensorMemory.AddressOf(tensor));
 
-    /// <summary>Adds what a bulk tensor copy needs to know of a tensor [B, T, K] of bfloat16: boxes of 64 columns and so many rows, zeros outside.</summary>
+    /// <summary>Adds what a bulk tensor copy needs to know of a tensor [B, T, K] of half precision: boxes of 64 columns and so many rows, zeros outside.</summary>
     public KernelArguments AddMap(Tensor tensor, int rows)
     {
         TensorMemory.Describe(Next(TensorMemory.MapBytes), tensor, rows);

@@ -24,25 +24,17 @@ internal static unsafe partial class Nvrtc
 
     /// <summary>Compiles to a cubin.</summary>
     /// <param name="name">The source's name, for messages.</param>
+    /// <param name="headers">What it may include, by name.</param>
     /// <exception cref="CudaException">The source does not compile: the message holds name, options and the whole log.</exception>
-    internal static byte[] Compile(string source, string name, IReadOnlyList<string> options)
+    internal static byte[] Compile(string source, string name, IReadOnlyList<string> options, params IReadOnlyList<(string Name, string Text)> headers)
     {
-        Check(nvrtcCreateProgram(out var program, source, name, 0, null, null), "nvrtcCreateProgram", name);
+        nint program = 0;
+        WithStrings([.. headers.Select(h => h.Text)], texts => WithStrings([.. headers.Select(h => h.Name)], names =>
+            Check(nvrtcCreateProgram(out program, source, name, headers.Count, (nint*)texts, (nint*)names), "nvrtcCreateProgram", name)));
         try
         {
-            var strings = options.Select(o => Marshal.StringToCoTaskMemUTF8(o)).ToArray();
-            int status;
-            try
-            {
-                fixed (nint* pointers = strings)
-                    status = nvrtcCompileProgram(program, strings.Length, pointers);
-            }
-            finally
-            {
-                foreach (var pointer in strings)
-                    Marshal.FreeCoTaskMem(pointer);
-            }
-
+            int status = 0;
+            WithStrings(options, pointers => status = nvrtcCompileProgram(program, options.Count, (nint*)pointers));
             if (status != 0)
                 throw new CudaException($"{name} does not compile with {string.Join(' ', options)}:{Environment.NewLine}{LogOf(program)}");
             Check(nvrtcGetCUBINSize(program, out var size), "nvrtcGetCUBINSize", name);
@@ -54,6 +46,22 @@ internal static unsafe partial class Nvrtc
         finally
         {
             nvrtcDestroyProgram(ref program);
+        }
+    }
+
+    // The strings in native memory, as an array of pointers to them.
+    private static void WithStrings(IReadOnlyList<string> strings, Action<nint> use)
+    {
+        var pointers = strings.Select(s => Marshal.StringToCoTaskMemUTF8(s)).ToArray();
+        try
+        {
+            fixed (nint* array = pointers)
+                use((nint)array);
+        }
+        finally
+        {
+            foreach (var pointer in pointers)
+                Marshal.FreeCoTaskMem(pointer);
         }
     }
 

@@ -10,7 +10,7 @@ internal static unsafe partial class TensorMemory
 {
     internal const int MapBytes = 128;
 
-    private const int Columns = 64;   // 128 bytes of bfloat16: the width of the swizzle
+    private const int Columns = 64;   // 128 bytes of half precision: the width of the swizzle
 
     /// <summary>The address of the first element of a contiguous tensor on a GPU.</summary>
     internal static nint AddressOf(Tensor tensor)
@@ -20,12 +20,12 @@ internal static unsafe partial class TensorMemory
         return THSTensor_data(tensor.Handle);
     }
 
-    /// <summary>Writes the map of a tensor [B, T, K] of bfloat16 for copies of [1, rows, 64].</summary>
+    /// <summary>Writes the map of a tensor [B, T, K] of bfloat16 or float16 for copies of [1, rows, 64].</summary>
     /// <exception cref="ArgumentException">The copy engine cannot read such a tensor.</exception>
     internal static void Describe(void* map, Tensor tensor, int rows)
     {
-        if (tensor.dtype != ScalarType.BFloat16 || tensor.dim() != 3 || tensor.shape[2] % 8 != 0)
-            throw new ArgumentException($"bulk copies read bfloat16 [B, T, K] with K a multiple of 8, got {tensor.dtype} [{string.Join(", ", tensor.shape)}]");
+        if (tensor.dtype is not (ScalarType.BFloat16 or ScalarType.Float16) || tensor.dim() != 3 || tensor.shape[2] % 8 != 0)
+            throw new ArgumentException($"bulk copies read bfloat16 or float16 [B, T, K] with K a multiple of 8, got {tensor.dtype} [{string.Join(", ", tensor.shape)}]");
         var address = AddressOf(tensor);
         var (samples, time, width) = ((ulong)tensor.shape[0], (ulong)tensor.shape[1], (ulong)tensor.shape[2]);
         var sizes = stackalloc ulong[] { width, time, samples };
@@ -33,7 +33,7 @@ internal static unsafe partial class TensorMemory
         var box = stackalloc uint[] { Columns, (uint)rows, 1 };
         var steps = stackalloc uint[] { 1, 1, 1 };
         Check(
-            cuTensorMapEncodeTiled(map, TensorMapBFloat16, 3, (void*)address, sizes, strides, box, steps, 0, TensorMapSwizzle128, TensorMapL2Promotion256, 0),
+            cuTensorMapEncodeTiled(map, tensor.dtype == ScalarType.BFloat16 ? TensorMapBFloat16 : TensorMapFloat16, 3, (void*)address, sizes, strides, box, steps, 0, TensorMapSwizzle128, TensorMapL2Promotion256, 0),
             nameof(cuTensorMapEncodeTiled));
     }
 

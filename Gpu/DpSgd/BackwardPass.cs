@@ -10,7 +10,6 @@ namespace Chorus.Gpu.DpSgd;
 /// </remarks>
 internal sealed class BackwardPass(IDpKernels kernels, IClippingStrategy strategy, NormMethod method) : IDisposable
 {
-    private readonly List<Tensor> _handedOver = [];
     private readonly HashSet<Tensor> _kept = new(ReferenceEqualityComparer.Instance);
     private ExceptionDispatchInfo? _failure;
 
@@ -70,14 +69,6 @@ internal sealed class BackwardPass(IDpKernels kernels, IClippingStrategy strateg
 
     public bool Failed => _failure is not null;
 
-    /// <summary>Takes over wrappers of gradients that autograd gets: it has its own hold on them once the next rule runs.</summary>
-    public void HandOver(IEnumerable<Tensor> gradients)
-    {
-        ReleaseHandedOver();
-        foreach (var gradient in gradients)
-            _handedOver.Add(gradient.DetachFromDisposeScope());
-    }
-
     public void Dispose()
     {
         ReleaseHeld();
@@ -86,16 +77,8 @@ internal sealed class BackwardPass(IDpKernels kernels, IClippingStrategy strateg
         (TiedHead, Lengths, Batch) = (null, null, 0);
     }
 
-    private void ReleaseHandedOver()
-    {
-        foreach (var tensor in _handedOver)
-            tensor.Dispose();
-        _handedOver.Clear();
-    }
-
     private void ReleaseHeld()
     {
-        ReleaseHandedOver();
         foreach (var tensor in _kept)
             tensor.Dispose();
         _kept.Clear();

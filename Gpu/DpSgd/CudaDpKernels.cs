@@ -1,3 +1,4 @@
+// Shapes: B samples, T time, P inputs, D outputs, C channels
 using Chorus.Gpu.Cuda;
 using Chorus.Gpu.Kernels;
 using static TorchSharp.torch;
@@ -7,46 +8,104 @@ namespace Chorus.Gpu.DpSgd;
 /// <summary>The sums of DP-SGD on a GPU: Chorus' own kernels where they take the tensors, libtorch's operators elsewhere.</summary>
 public sealed class CudaDpKernels : TorchDpKernels
 {
-    private readonly GramNorm? _gram;
+    // So much is lost in the memory of a step, and much of it stays in the cache.
+    private const long MostKeptBytes = 128L << 20;
+
+    private readonly GramNormSm90? _gramSm90;
+    private readonly SampleNormsSm80? _normsSm80;
+    private readonly SampleRows _rows;
+    private readonly ClipFactors _factors;
+    private readonly NormLayer _norm;
     private readonly NoiseUpdate _update;
-    private readonly WeighSamples _weigh;
 
     /// <exception cref="CudaException">There is no such device, or a kernel does not compile.</exception>
     public CudaDpKernels(CudaDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);
-        _gram = device.Capability.Major == 9 ? new GramNorm(device) : null;
+        _gramSm90 = device.Capability.Major == 9 ? new GramNormSm90(device) : null;
+        _normsSm80 = device.Capability.Major >= 8 ? new SampleNormsSm80(device) : null;
+        _rows = new SampleRows(device);
+        _factors = new ClipFactors(device);
+        _norm = new NormLayer(device);
         _update = new NoiseUpdate(device);
-        _weigh = new WeighSamples(device);
     }
 
     /// <inheritdoc/>
     public override Tensor SquaredNormBounds(Tensor x, IReadOnlyList<Tensor> outputGradients, bool bias, Tensor? lengths, NormMethod method)
     {
-        // Rows past a sample's length are zero in every g, so they add nothing here.
-        var chosen = NormCost.Choose(method, x.shape[1], x.shape[2], outputGradients.Sum(g => g.shape[2]), symmetric: true);
-        return _gram is not null && chosen == NormMethod.Gram && outputGradients.Count <= GramNorm.MostGradients && GramNorm.Takes(x) && outputGradients.All(GramNorm.Takes)
-            ? _gram.SquaredNormBounds(x, outputGradients, bias)
-            : base.SquaredNormBounds(x, outputGradients, bias, lengths, method);
+        if (_normsSm80 is null || outputGradients.Count > GramBound.MostGradients || !SampleNormsSm80.Takes(x) || !outputGradients.All(g => SampleNormsSm80.Takes(g) && g.dtype == x.dtype))
+            return base.SquaredNormBounds(x, outputGradients, bias, lengths, method);
+        if (NormCost.Choose(method, x.shape[1], x.shape[2], OutSize(outputGradients), symmetric: true) == NormMethod.Direct)
+            return _normsSm80.Direct(x, outputGradients, bias, lengths);
+        return _gramSm90 is not null && GramNormSm90.Takes(x) && outputGradients.All(GramNormSm90.Takes)
+            ? _gramSm90.SquaredNormBounds(x, outputGradients, bias, lengths)
+            : _normsSm80.ByGram(x, outputGradients, bias, lengths);
+    }
+
+    /// <inheritdoc/>
+    public override bool Keeps(Tensor x, IReadOnlyList<Tensor> outputGradients, NormMethod method)
+    {
+        if (method is not (NormMethod.Auto or NormMethod.Kept) || !SampleRows.Takes(x) || outputGradients.Any(g => g.dtype != x.dtype))
+            return false;
+        var (time, inSize, outSize, bytes) = (x.shape[1], x.shape[2], OutSize(outputGradients), (int)x.element_size());
+        return x.shape[0] * inSize * outSize * bytes <= MostKeptBytes
+            && (method == NormMethod.Kept || NormCost.Kept(inSize, outSize, bytes) < Math.Min(NormCost.Gram(time, inSize, outSize, symmetric: true), NormCost.Direct(time, inSize, outSize)));
     }
 
     /// <inheritdoc/>
     /// <remarks>
-    /// A sample with factor 0 was not finite. It is set to zero in the larger of x and g too, in place: cheaper than a copy, and what
+    /// A sample with factor 0 was not finite. It is set to zero in what is not weighed too, in place: cheaper than a copy, and what
     /// the layers before still read of such a sample is clipped by them as ever.
     /// </remarks>
-    public override void AddWeightedGradient(Tensor x, Tensor g, Tensor factors, Tensor gradient, bool accumulate)
+    public override void AddWeightedGradients(Tensor x, IReadOnlyList<(Tensor G, Tensor Sum, bool Accumulate)> products, Tensor factors)
     {
-        if (gradient.dtype != ScalarType.BFloat16 || !GramNorm.Takes(x) || !GramNorm.Takes(g))
+        if (products.Count > SampleRows.MostOthers || !SampleRows.Takes(x) || products.Any(p => p.G.dtype != x.dtype || p.Sum.dtype != x.dtype || !p.G.is_contiguous()))
         {
-            base.AddWeightedGradient(x, g, factors, gradient, accumulate);
+            base.AddWeightedGradients(x, products, factors);
             return;
         }
-
         using var scope = NewDisposeScope();
-        var (outSize, inSize) = (g.shape[2], x.shape[2]);
-        var (left, right) = inSize <= outSize ? (g, _weigh.Apply(x, factors, g)) : (_weigh.Apply(g, factors, x), x);
-        gradient.addmm_(left.reshape(-1, outSize).t(), right.reshape(-1, inSize), beta: accumulate ? 1 : 0, alpha: 1);
+        long inSize = x.shape[2];
+        if (inSize <= OutSize([.. products.Select(p => p.G)]))
+        {
+            var right = _rows.Weighted(x, factors, [.. products.Select(p => p.G)]).reshape(-1, inSize);
+            foreach (var (g, sum, accumulate) in products)
+                sum.addmm_(Transposed(g, sum), right, beta: accumulate ? 1 : 0, alpha: 1);
+            return;
+        }
+        foreach (var (g, sum, accumulate) in products)
+            sum.addmm_(Transposed(_rows.Weighted(g, factors, x), sum), x.reshape(-1, inSize), beta: accumulate ? 1 : 0, alpha: 1);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor RowSquaredNorms(params IReadOnlyList<Tensor> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return rows.All(SampleRows.Takes) ? _rows.SquaredNormBounds(rows) : base.RowSquaredNorms(rows);
+    }
+
+    /// <inheritdoc/>
+    public override void AddWeightedRows(Tensor rows, Tensor factors, Tensor gradient, bool accumulate)
+    {
+        if (SampleRows.Takes(rows) && SampleRows.Takes(gradient))
+            _rows.AddWeighted(rows, factors, gradient, accumulate);
+        else
+            base.AddWeightedRows(rows, factors, gradient, accumulate);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor ClipFactors(Tensor squaredNormBounds, double threshold, ClipRule rule, Tensor notFinite) =>
+        squaredNormBounds.dtype == ScalarType.Float32 && rule is ClipRule.Threshold or ClipRule.AutoS
+            ? _factors.Apply(squaredNormBounds, (float)Covered(threshold), rule == ClipRule.AutoS, AutoSStability, notFinite)
+            : base.ClipFactors(squaredNormBounds, threshold, rule, notFinite);
+
+    /// <inheritdoc/>
+    public override (Tensor Input, Tensor Weight, Tensor? Bias) NormBackward(Tensor x, Tensor weight, Tensor g, double epsilon, bool centred)
+    {
+        if (!NormLayer.Takes(x, weight) || !NormLayer.Takes(g, weight))
+            return base.NormBackward(x, weight, g, epsilon, centred);
+        var (dx, dweight, dbias) = _norm.Backward(x, weight, g, epsilon, centred, weights: true);
+        return (dx, dweight!, dbias);
     }
 
     /// <inheritdoc/>
@@ -57,4 +116,6 @@ public sealed class CudaDpKernels : TorchDpKernels
         else
             base.Update(parameter, gradient, moment, secondMoment, step, noise);
     }
+
+    private static long OutSize(IReadOnlyList<Tensor> gradients) => gradients.Sum(g => g.shape[2]);
 }

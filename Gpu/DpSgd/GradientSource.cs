@@ -1,6 +1,8 @@
 using Chorus.Gpu.DpSgd.References;
 using Chorus.Gpu.Lora;
 using Chorus.Gpu.Models;
+using Chorus.Gpu.Models.Fused;
+using Chorus.Gpu.Runtime;
 using static TorchSharp.torch;
 
 namespace Chorus.Gpu.DpSgd;
@@ -88,6 +90,8 @@ public sealed class PrivateGradients : IGradientSource
             _pass.Start(batch, lengths, _device);
             var values = losses();
             values.sum().backward();
+            HandedOver.ReleaseOf(_device);
+            FusedLayer.ThrowIfFailed(_device);
             _pass.Finish();
             if (_strategy is GhostStrategy ghost)
                 ghost.SecondPass(_pass, batch, lengths, _device, losses);
@@ -137,6 +141,8 @@ public sealed class PlainGradients(CausalModel model, LoraAdapter? adapter) : IG
         using var scope = NewDisposeScope();
         var values = losses();
         values.sum().backward();
+        HandedOver.ReleaseOf(model.Device);
+        FusedLayer.ThrowIfFailed(model.Device);
         foreach (var parameter in Parameters)
         {
             // The sum is the parameter's own .grad, which autograd adds the next micro-batch to.

@@ -23,7 +23,7 @@ internal sealed class FusedStrategy(ClipRule rule) : IClippingStrategy
 
     public void Receive(BackwardPass pass, ClippingGroup group, SampleGradients samples)
     {
-        var bounds = samples.SquaredNormBounds(pass.Kernels);
+        var bounds = samples.SquaredNormBounds(pass.Kernels, sumFollows: true);
         var factors = pass.Kernels.ClipFactors(bounds, group.Threshold, rule, pass.NotFinite);
         group.Count(bounds);
         samples.AddWeighted(pass.Kernels, factors);

@@ -14,6 +14,9 @@ public enum NormMethod
 
     /// <summary>From G^T X itself, [D, P], made in tiles: T P D multiplications.</summary>
     Direct,
+
+    /// <summary>From G^T X itself, which is kept and weighed afterwards in place of a second product: B P D numbers of memory for a moment. Where they are not to be had, as Auto.</summary>
+    Kept,
 }
 
 /// <summary>How a sample's weight follows from its norm n and the threshold C of its group.</summary>
@@ -48,12 +51,18 @@ public interface IDpKernels
     /// <param name="method">Forces a method, for tests and measurements.</param>
     Tensor SquaredNormBounds(Tensor x, IReadOnlyList<Tensor> outputGradients, bool bias, Tensor? lengths, NormMethod method);
 
-    /// <summary>gradient = (accumulate ? gradient : 0) + sum_b factors_b G_b^T X_b.</summary>
-    /// <remarks>A sample with factor 0 adds exactly nothing, even where x or g hold NaN. x and g are left as they are: g is read again by the layers before.</remarks>
+    /// <summary>Whether the samples' products G_b^T X_b are to be made once and kept, for norm and sum both, where the sum follows at once.</summary>
+    bool Keeps(Tensor x, IReadOnlyList<Tensor> outputGradients, NormMethod method);
+
+    /// <summary>G_b^T X_b of each sample, rounded to x's type: [B, D P]. What is kept is normed and summed as it is, so its rounding costs no privacy.</summary>
+    /// <param name="g">[B, T, D]; it may be a part of wider rows.</param>
+    Tensor SampleProducts(Tensor x, Tensor g);
+
+    /// <summary>For each product, sum = (accumulate ? sum : 0) + sum_b factors_b G_b^T X_b.</summary>
+    /// <remarks>A sample with factor 0 adds exactly nothing, even where x or g hold NaN. Other samples' x and g are left as they are: g is read again by the layers before.</remarks>
     /// <param name="x">[B, T, P].</param>
-    /// <param name="g">[B, T, D].</param>
-    /// <param name="gradient">[D, P], of any floating-point type; not set before where <paramref name="accumulate"/> is false.</param>
-    void AddWeightedGradient(Tensor x, Tensor g, Tensor factors, Tensor gradient, bool accumulate);
+    /// <param name="products">g [B, T, D'], D' at least D and zero from there on; sum [D, P] of any floating-point type, not set before where it is not accumulated to.</param>
+    void AddWeightedGradients(Tensor x, IReadOnlyList<(Tensor G, Tensor Sum, bool Accumulate)> products, Tensor factors);
 
     /// <summary>gradient [D] = (accumulate ? gradient : 0) + sum_b factors_b sum_t g_bt; the same of samples with factor 0.</summary>
     void AddWeightedBias(Tensor g, Tensor factors, Tensor gradient, bool accumulate);
@@ -82,8 +91,8 @@ public interface IDpKernels
     /// <returns>dx like x; dweight and dbias float32 [B, C], dbias null for RMSNorm.</returns>
     (Tensor Input, Tensor Weight, Tensor? Bias) NormBackward(Tensor x, Tensor weight, Tensor g, double epsilon, bool centred);
 
-    /// <summary>Squared norms of per-sample gradients that are there as they are, rows [B, N] contiguous: float32 [B].</summary>
-    Tensor RowSquaredNorms(Tensor rows);
+    /// <summary>Upper bounds on the squared norms of per-sample gradients that are there as they are, over several [B, Ni], contiguous, together: float32 [B].</summary>
+    Tensor RowSquaredNorms(params IReadOnlyList<Tensor> rows);
 
     /// <summary>gradient [N] = (accumulate ? gradient : 0) + sum_b factors_b rows_b, rows [B, N]; a sample with factor 0 adds exactly nothing.</summary>
     void AddWeightedRows(Tensor rows, Tensor factors, Tensor gradient, bool accumulate);

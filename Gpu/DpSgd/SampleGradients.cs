@@ -7,7 +7,8 @@ namespace Chorus.Gpu.DpSgd;
 internal abstract class SampleGradients
 {
     /// <summary>Upper bounds on the squares of the whole group's norms, float32 [B].</summary>
-    public abstract Tensor SquaredNormBounds(IDpKernels kernels);
+    /// <param name="sumFollows">Whether <see cref="AddWeighted"/> is next, in the same scope: then what the norm was made from may be kept for it.</param>
+    public abstract Tensor SquaredNormBounds(IDpKernels kernels, bool sumFollows = false);
 
     /// <summary>Adds sum_b factors_b gradient_b to each parameter's sum.</summary>
     public abstract void AddWeighted(IDpKernels kernels, Tensor factors);
@@ -32,8 +33,15 @@ internal sealed class LinearSamples(
 
     public override IEnumerable<Tensor> Tensors => [x, .. outputs.Select(o => o.G)];
 
-    public override Tensor SquaredNormBounds(IDpKernels kernels)
+    private (ClippedParameter Parameter, Tensor Rows)[]? _kept;
+
+    public override Tensor SquaredNormBounds(IDpKernels kernels, bool sumFollows = false)
     {
+        if (sumFollows && outputs.All(o => o.Weight is not null) && kernels.Keeps(x, [.. outputs.Select(o => o.G)], method))
+        {
+            _kept = [.. Products(kernels)];
+            return kernels.RowSquaredNorms([.. _kept.Select(k => k.Rows)]);
+        }
         // One call does for layers that train alike; a mixture is summed up.
         Tensor? sum = null;
         foreach (var alike in outputs.GroupBy(o => (Weight: o.Weight is not null, Bias: o.Bias is not null)))
@@ -48,12 +56,33 @@ internal sealed class LinearSamples(
 
     public override void AddWeighted(IDpKernels kernels, Tensor factors)
     {
-        foreach (var (g, weight, bias) in outputs)
+        if (_kept is { } kept)
         {
-            if (weight is not null)
-                kernels.AddWeightedGradient(x, g, factors, weight.Target(out bool accumulate), accumulate);
+            foreach (var (parameter, rows) in kept)
+            {
+                kernels.AddWeightedRows(rows, factors, parameter.Target(out bool accumulate).view(-1), accumulate);
+                rows.Dispose();
+            }
+            _kept = null;
+            return;
+        }
+        var products = outputs.Where(o => o.Weight is not null).Select(o => (o.G, o.Weight!.Target(out bool accumulate), accumulate)).ToArray();
+        if (products.Length > 0)
+            kernels.AddWeightedGradients(x, products, factors);
+        foreach (var (g, _, bias) in outputs)
+        {
             if (bias is not null)
                 kernels.AddWeightedBias(g, factors, bias.Target(out bool accumulate), accumulate);
+        }
+    }
+
+    private IEnumerable<(ClippedParameter, Tensor)> Products(IDpKernels kernels)
+    {
+        foreach (var (g, weight, bias) in outputs)
+        {
+            yield return (weight!, kernels.SampleProducts(x, g.narrow(2, 0, weight!.Parameter.shape[0])));
+            if (bias is not null)
+                yield return (bias, g.sum([1L], type: g.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32));
         }
     }
 
@@ -62,7 +91,7 @@ internal sealed class LinearSamples(
         foreach (var (g, weight, bias) in outputs)
         {
             if (weight is not null)
-                yield return (weight, g.transpose(1, 2).matmul(x));
+                yield return (weight, g.narrow(2, 0, weight.Parameter.shape[0]).transpose(1, 2).matmul(x));
             if (bias is not null)
                 yield return (bias, g.sum([1L]));
         }
@@ -78,7 +107,7 @@ internal sealed class EmbeddingSamples(Tensor ids, Tensor g, ClippedParameter we
 
     public override IEnumerable<Tensor> Tensors => [ids, g];
 
-    public override Tensor SquaredNormBounds(IDpKernels kernels) => kernels.EmbeddingSquaredNormBounds(ids, g);
+    public override Tensor SquaredNormBounds(IDpKernels kernels, bool sumFollows = false) => kernels.EmbeddingSquaredNormBounds(ids, g);
 
     public override void AddWeighted(IDpKernels kernels, Tensor factors) => kernels.AddWeightedEmbedding(ids, g, factors, weight.SetTarget());
 
@@ -95,7 +124,7 @@ internal sealed class TiedSamples(LinearSamples head, EmbeddingSamples embedding
 {
     public override IEnumerable<Tensor> Tensors => [.. head.Tensors, .. embedding.Tensors];
 
-    public override Tensor SquaredNormBounds(IDpKernels kernels)
+    public override Tensor SquaredNormBounds(IDpKernels kernels, bool sumFollows = false)
     {
         var bounds = head.SquaredNormBounds(kernels);
         bounds.add_(embedding.SquaredNormBounds(kernels));
@@ -121,12 +150,9 @@ internal sealed class RowSamples(IReadOnlyList<(ClippedParameter Parameter, Tens
 {
     public override IEnumerable<Tensor> Tensors => rows.Select(r => r.Rows);
 
-    public override Tensor SquaredNormBounds(IDpKernels kernels)
+    public override Tensor SquaredNormBounds(IDpKernels kernels, bool sumFollows = false)
     {
-        var sum = kernels.RowSquaredNorms(rows[0].Rows);
-        foreach (var (_, more) in rows.Skip(1))
-            sum.add_(kernels.RowSquaredNorms(more));
-        return sum;
+        return kernels.RowSquaredNorms([.. rows.Select(r => r.Rows)]);
     }
 
     public override void AddWeighted(IDpKernels kernels, Tensor factors)
@@ -158,11 +184,11 @@ internal sealed class JointSamples(params IReadOnlyList<SampleGradients> parts) 
 
     public override IEnumerable<Tensor> Tensors => parts.SelectMany(p => p.Tensors);
 
-    public override Tensor SquaredNormBounds(IDpKernels kernels)
+    public override Tensor SquaredNormBounds(IDpKernels kernels, bool sumFollows = false)
     {
-        var sum = parts[0].SquaredNormBounds(kernels);
+        var sum = parts[0].SquaredNormBounds(kernels, sumFollows);
         foreach (var part in parts.Skip(1))
-            sum.add_(part.SquaredNormBounds(kernels));
+            sum.add_(part.SquaredNormBounds(kernels, sumFollows));
         return sum;
     }
 

@@ -1,5 +1,6 @@
 // Shapes: B samples, T time, V vocabulary
 using Chorus.Gpu.Models;
+using Chorus.Gpu.Models.Fused;
 using static TorchSharp.torch;
 
 namespace Chorus.Gpu.DpSgd;
@@ -49,10 +50,15 @@ internal sealed record SampleBatch(Tensor Ids, Tensor Targets, Tensor? Lengths, 
     public Tensor Losses(CausalModel model, SampleLossKind kind)
     {
         using var scope = NewDisposeScope();
-        var logits = model.Forward(Ids).view(Batch * Ids.shape[1], -1);
+        var logits = model.LogitRows(Ids);
+        var losses = (FusedTokenLoss.TryApply(logits, Targets.view(-1), model.Shape.VocabularySize) ?? Plain(logits.narrow(1, 0, model.Shape.VocabularySize))).view(Batch, -1).sum([1L]);
+        return (kind == SampleLossKind.Mean ? losses / Counts : losses).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Plain(Tensor logits)
+    {
         if (logits.dtype is ScalarType.BFloat16 or ScalarType.Float16)
             logits = logits.to_type(ScalarType.Float32);
-        var losses = nn.functional.cross_entropy(logits, Targets.view(-1), ignore_index: NoTarget, reduction: nn.Reduction.None).view(Batch, -1).sum([1L]);
-        return (kind == SampleLossKind.Mean ? losses / Counts : losses).MoveToOuterDisposeScope();
+        return nn.functional.cross_entropy(logits, Targets.view(-1), ignore_index: NoTarget, reduction: nn.Reduction.None);
     }
 }

@@ -68,7 +68,7 @@ public partial class TorchDpKernels
     }
 
     /// <inheritdoc/>
-    public (Tensor Input, Tensor Weight, Tensor? Bias) NormBackward(Tensor x, Tensor weight, Tensor g, double epsilon, bool centred)
+    public virtual (Tensor Input, Tensor Weight, Tensor? Bias) NormBackward(Tensor x, Tensor weight, Tensor g, double epsilon, bool centred)
     {
         using var scope = NewDisposeScope();
         var type = AtLeastFloat(x);

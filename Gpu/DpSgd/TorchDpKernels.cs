@@ -51,13 +51,26 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
     }
 
     /// <inheritdoc/>
-    public virtual void AddWeightedGradient(Tensor x, Tensor g, Tensor factors, Tensor gradient, bool accumulate)
+    public virtual bool Keeps(Tensor x, IReadOnlyList<Tensor> outputGradients, NormMethod method) => method == NormMethod.Kept;
+
+    /// <inheritdoc/>
+    public Tensor SampleProducts(Tensor x, Tensor g)
     {
         using var scope = NewDisposeScope();
-        bool weighInput = x.shape[2] <= g.shape[2]; // the smaller side
-        var (left, right) = (weighInput ? g : Weighted(g, factors), weighInput ? Weighted(x, factors) : x);
-        (left, right) = weighInput ? (Kept(left, factors), right) : (left, Kept(right, factors));
-        AddProduct(left.reshape(-1, g.shape[2]).t(), right.reshape(-1, x.shape[2]), gradient, accumulate);
+        return g.transpose(1, 2).bmm(x).view(x.shape[0], -1).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public virtual void AddWeightedGradients(Tensor x, IReadOnlyList<(Tensor G, Tensor Sum, bool Accumulate)> products, Tensor factors)
+    {
+        foreach (var (g, sum, accumulate) in products)
+        {
+            using var scope = NewDisposeScope();
+            bool weighInput = x.shape[2] <= g.shape[2]; // the smaller side
+            var (left, right) = (weighInput ? g : Weighted(g, factors), weighInput ? Weighted(x, factors) : x);
+            (left, right) = weighInput ? (Kept(left, factors), right) : (left, Kept(right, factors));
+            AddProduct(Transposed(left, sum), right.reshape(-1, x.shape[2]), sum, accumulate);
+        }
     }
 
     /// <inheritdoc/>
@@ -68,14 +81,14 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
     }
 
     /// <inheritdoc/>
-    public Tensor RowSquaredNorms(Tensor rows)
+    public virtual Tensor RowSquaredNorms(params IReadOnlyList<Tensor> rows)
     {
         using var scope = NewDisposeScope();
-        return RowSquares(rows).to_type(ScalarType.Float32).MoveToOuterDisposeScope();
+        return rows.Select(RowSquares).Aggregate((a, b) => a + b).to_type(ScalarType.Float32).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
-    public void AddWeightedRows(Tensor rows, Tensor factors, Tensor gradient, bool accumulate)
+    public virtual void AddWeightedRows(Tensor rows, Tensor factors, Tensor gradient, bool accumulate)
     {
         using var scope = NewDisposeScope();
         var wide = rows.to_type(AtLeastFloat(rows));
@@ -84,7 +97,7 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
     }
 
     /// <inheritdoc/>
-    public Tensor ClipFactors(Tensor squaredNormBounds, double threshold, ClipRule rule, Tensor notFinite)
+    public virtual Tensor ClipFactors(Tensor squaredNormBounds, double threshold, ClipRule rule, Tensor notFinite)
     {
         using var scope = NewDisposeScope();
         var finite = squaredNormBounds.isfinite();
@@ -102,7 +115,7 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
     internal const double AutoSStability = 0.01;
 
     // Root, quotient and the rounding of the bound to float32 are each off by 2^-24 of themselves at most.
-    private static double Covered(double threshold) => threshold * (1 - 1.0 / (1 << 20));
+    private protected static double Covered(double threshold) => threshold * (1 - 1.0 / (1 << 20));
 
     // [n] float64
     private Tensor ByGram(Tensor x, Tensor[] gs, bool bias)
@@ -188,6 +201,9 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
     private static Tensor Kept(Tensor x, Tensor factors) => x.masked_fill(PerSample(factors, x).eq(0), 0);
 
     private static Tensor PerSample(Tensor factors, Tensor x) => factors.view([-1, .. Enumerable.Repeat(1L, (int)x.dim() - 1)]);
+
+    /// <summary>Rows [B, T, D'] as the left side [D, B T] of a product for a sum [D, P].</summary>
+    private protected static Tensor Transposed(Tensor rows, Tensor sum) => rows.reshape(-1, rows.shape[2]).narrow(1, 0, sum.shape[0]).t();
 
     // gradient = (accumulate ? gradient : 0) + left right; addmm_ needs one type throughout.
     private static void AddProduct(Tensor left, Tensor right, Tensor gradient, bool accumulate)

@@ -8,14 +8,14 @@ namespace Chorus.Gpu.Kernels;
 /// <summary>One optimizer step on one parameter with its noise drawn in registers (noise_update.cu): the same draws as <see cref="CounterNoise"/>, to some ulps.</summary>
 public sealed class NoiseUpdate(CudaDevice device)
 {
-    private const int Threads = 256, BlocksPerMultiprocessor = 8;
+    private const int Threads = 256, BlocksPerMultiprocessor = 16, ElementsOfDraw = 4;
 
     /// <summary>Whether all of these are of a type and form that the kernel reads.</summary>
     public static bool Takes(params ReadOnlySpan<Tensor?> tensors)
     {
         foreach (var tensor in tensors)
         {
-            if (tensor is not null && (TypeCode(tensor.dtype) < 0 || !tensor.is_contiguous()))
+            if (tensor is not null && (NumberTypes.Code(tensor.dtype) < 0 || !tensor.is_contiguous()))
                 return false;
         }
 
@@ -23,32 +23,28 @@ public sealed class NoiseUpdate(CudaDevice device)
     }
 
     /// <summary>As <see cref="IDpKernels.Update"/> says.</summary>
-    public void Apply(Tensor parameter, Tensor? gradient, Tensor? moment, Tensor? secondMoment, in OptimizerStep step, in NoiseDraw noise)
+    /// <param name="first">Which element of the parameter the tensors' first is, a multiple of 4: a slice is updated as it would be in the whole.</param>
+    public void Apply(Tensor parameter, Tensor? gradient, Tensor? moment, Tensor? secondMoment, in OptimizerStep step, in NoiseDraw noise, long first = 0)
     {
         ArgumentNullException.ThrowIfNull(parameter);
+        if (first < 0 || first % ElementsOfDraw != 0)
+            throw new ArgumentOutOfRangeException(nameof(first), $"a slice must begin at a multiple of {ElementsOfDraw}, got {first}");
         var kernel = CudaKernel.Of(
-            device, "noise_update.cu", "noise_update", ownArchitecture: false, $"PARAMETER={TypeCode(parameter.dtype)}", $"GRADIENT={Code(gradient)}",
-            $"MOMENT={Code(moment)}", $"SECOND={Code(secondMoment)}", $"ADAMW={(step.Optimizer == DpOptimizer.AdamW ? 1 : 0)}");
+            device, "noise_update.cu", "noise_update", ownArchitecture: false, $"PARAMETER={CodeOf(parameter)}", $"GRADIENT={CodeOf(gradient)}",
+            $"MOMENT={CodeOf(moment)}", $"SECOND={CodeOf(secondMoment)}", $"ADAMW={(step.Optimizer == DpOptimizer.AdamW ? 1 : 0)}");
         using var arguments = new KernelArguments();
         arguments.Add(parameter);
         foreach (var tensor in (Tensor?[])[gradient, moment, secondMoment])
             _ = tensor is null ? arguments.Add((nint)0) : arguments.Add(tensor);
+        bool wide = ((Tensor?[])[parameter, gradient, moment, secondMoment]).All(t => t is null || TensorMemory.AddressOf(t) % (ElementsOfDraw * t.element_size()) == 0);
         var numbers = new Numbers(
             step.LearningRate, step.GradientScale, step.WeightDecay, step.Momentum, step.Beta1, step.Beta2, step.Epsilon, step.Correction1, step.Correction2, noise.StdDev);
-        arguments.Add(parameter.numel()).Add((uint)noise.Key).Add((uint)(noise.Key >> 32)).Add(noise.Step).Add(noise.Parameter).Add(numbers);
-        var blocks = (parameter.numel() + (4 * Threads) - 1) / (4 * Threads);
+        arguments.Add(parameter.numel()).Add(first).Add(wide ? 1 : 0).Add((uint)noise.Key).Add((uint)(noise.Key >> 32)).Add(noise.Step).Add(noise.Parameter).Add(numbers);
+        var blocks = (parameter.numel() + (ElementsOfDraw * Threads) - 1) / (ElementsOfDraw * Threads);
         kernel.Launch((int)Math.Min(blocks, (long)device.Multiprocessors * BlocksPerMultiprocessor), Threads, 0, arguments);
     }
 
-    private static int Code(Tensor? tensor) => tensor is null ? 0 : TypeCode(tensor.dtype);
-
-    private static int TypeCode(ScalarType type) => type switch
-    {
-        ScalarType.Float32 => 0,
-        ScalarType.BFloat16 => 1,
-        ScalarType.Float16 => 2,
-        _ => -1,
-    };
+    private static int CodeOf(Tensor? tensor) => tensor is null ? 0 : NumberTypes.Code(tensor.dtype);
 
     /// <summary>The kernel's struct Step.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -1,22 +1,29 @@
 // gram_norm_sm90: n_b^2 = sum_{t,t'} (x_t . x_t') (g_t . g_t') = |G_b^T X_b|_F^2, the squared norm of a linear layer's
 // gradient for each sample, without that gradient and without a T x T matrix in memory (the ghost norm, arXiv:1510.01799).
 //
-// Shapes: B samples, T tokens, P inputs, D outputs. x (B,T,P), g (B,T,D) bf16, rows contiguous, P and D multiples of 8. Up to
-// three g of layers that read one x: their Gram tiles add up in the registers, and x's are made once for all.
+// Shapes: B samples, T tokens, P inputs, D outputs. x (B,T,P), g (B,T,D) bf16 (f16 with HALF), rows contiguous, P and D multiples of
+// 8. Up to three g of layers that read one x: their Gram tiles add up in the registers, and x's are made once for all.
 // With A = X X^T (+ 1 where there are biases) and C = sum of G G^T:
-// partial (B, tiles, 2, 5) f32: sums of A C, A A, C C and the traces of A and C over each tile of token pairs, two sets where
-// the tile was halved. gram_norm_bound adds them in a fixed order, and from them an upper bound of n_b^2 in exact arithmetic.
-// Only tiles on and below the diagonal are computed; those below count twice.
-// Rows past T and columns past P or D are read as zero by the copy engine.
+// partial (B, tiles, 5) f32: sums of A C, A A, C C and the traces of A and C over each tile of 128 x 128 token pairs;
+// gram_norm_bound.cu adds them in a fixed order, and from them an upper bound of n_b^2 in exact arithmetic.
+// Only tiles on and below the diagonal are computed, and of those on it only the blocks of 64 on and below; what is below counts
+// twice. Rows past T and columns past P or D are read as zero by the copy engine. Tiles past a sample's length are not computed.
 //
-// One block an SM, persistent. Warpgroup 0 feeds a ring of STAGES slabs of 64 columns by bulk tensor copies; warpgroups
-// 1 and 2 multiply (wgmma, 64 rows each): first the Gram tile of x over P, kept in registers, then that of g over D,
-// then the two are multiplied and summed. FLOPs: T^2 (P + D) B for the halves on and below the diagonal.
-// The last tiles, too few for all SMs, are halved so that twice as many SMs share them.
+// One block an SM. Warpgroup 0 feeds a ring of STAGES slabs of 64 columns by bulk tensor copies; warpgroups 1 and 2 multiply
+// (wgmma, 64 rows each): first the Gram tile of x over P, kept in registers, then that of g over D, then the two are multiplied
+// and summed. FLOPs: T^2 (P + D) B for the halves on and below the diagonal.
+// The work is one line of slabs, cut into equal parts, one a block, wherever that falls ("stream-K", arXiv:2301.03598): a block
+// that begins in the middle of a tile leaves its sums in `rest` for the block that has the tile's beginning, which adds them in
+// the order of the slabs: the same bits every time. Parts are dealt backwards, so a block waits only for blocks launched before it.
 
 // What a bulk copy knows of a tensor; filled by the driver (cuTensorMapEncodeTiled).
 struct __align__(64) TensorMap { unsigned long long opaque[16]; };
 
+#ifdef HALF
+#define TYPE "f16"
+#else
+#define TYPE "bf16"
+#endif
 #define TILE 128
 #define SLAB 64
 #define STAGES 7
@@ -53,39 +60,53 @@ __device__ __forceinline__ unsigned long long operand(unsigned address) {
 #define ACC8(c, i) "+f"(c[i]), "+f"(c[i + 1]), "+f"(c[i + 2]), "+f"(c[i + 3]), "+f"(c[i + 4]), "+f"(c[i + 5]), "+f"(c[i + 6]), "+f"(c[i + 7])
 #define ACC32(c, i) ACC8(c, i), ACC8(c, i + 8), ACC8(c, i + 16), ACC8(c, i + 24)
 
-__device__ __forceinline__ void multiply_128(float (&c)[64], unsigned long long a, unsigned long long b, int keep) {
+__device__ __forceinline__ void multiply_128(float (&c)[64], unsigned long long a, unsigned long long b) {
     asm volatile(
-        "{\n.reg .pred p;\nsetp.ne.b32 p, %66, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 "
+        "wgmma.mma_async.sync.aligned.m64n128k16.f32." TYPE "." TYPE " "
         "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
         "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
-        "%64, %65, p, 1, 1, 0, 0;\n}\n"
-        : ACC32(c, 0), ACC32(c, 32) : "l"(a), "l"(b), "r"(keep));
+        "%64, %65, 1, 1, 1, 0, 0;\n"
+        : ACC32(c, 0), ACC32(c, 32) : "l"(a), "l"(b));
 }
-__device__ __forceinline__ void multiply_64(float (&c)[64], unsigned long long a, unsigned long long b, int keep) {
+__device__ __forceinline__ void multiply_64(float (&c)[64], unsigned long long a, unsigned long long b) {
     asm volatile(
-        "{\n.reg .pred p;\nsetp.ne.b32 p, %34, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
+        "wgmma.mma_async.sync.aligned.m64n64k16.f32." TYPE "." TYPE " "
         "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
-        "%32, %33, p, 1, 1, 0, 0;\n}\n"
-        : ACC32(c, 0) : "l"(a), "l"(b), "r"(keep));
+        "%32, %33, 1, 1, 1, 0, 0;\n"
+        : ACC32(c, 0) : "l"(a), "l"(b));
 }
 __device__ __forceinline__ void fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 __device__ __forceinline__ void commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int N> __device__ __forceinline__ void wait_groups() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(N) : "memory"); }
 
-// A job is a tile of token pairs of a sample, or a half of its rows.
-struct Job { int sample, row, column, half; };   // half: -1 the whole tile, 0 or 1 its upper or lower 64 rows
+// The line of work. A job is a tile of a sample: first the n tiles on the diagonal, then those below it, sample after sample.
+// A slab costs 3 units on the diagonal, where a quarter of the tile is left out, and 4 below it.
+struct Job { int sample, row, column; };
 
-__device__ __forceinline__ Job job_at(int index, int whole, int tiles) {
-    int half = -1;
-    if (index >= whole) { half = (index - whole) & 1; index = whole + ((index - whole) >> 1); }
-    int sample = index / tiles, k = index % tiles;
-    int row = (int)((sqrtf(8.0f * k + 1.0f) - 1.0f) * 0.5f);
-    while ((row + 1) * (row + 2) / 2 <= k) row++;
-    while (row * (row + 1) / 2 > k) row--;
-    return { sample, row, k - row * (row + 1) / 2, half };
-}
+struct Line {
+    int tiles, rows, slabs;   // tiles of a sample, rows of tiles, slabs of a job
+    long long total;          // units
+    __device__ __forceinline__ long long sample_units() const { return (long long)slabs * (3 * rows + 2 * rows * (rows - 1)); }
+    __device__ __forceinline__ Job job(int index) const {
+        int sample = index / tiles, k = index % tiles;
+        if (k < rows) return { sample, k, k };
+        k -= rows;
+        int row = (int)((sqrtf(8.0f * k + 1.0f) + 1.0f) * 0.5f);
+        while (row * (row + 1) / 2 <= k) row++;
+        while (row * (row - 1) / 2 > k) row--;
+        return { sample, row, k - row * (row - 1) / 2 };
+    }
+    // The job and slab at a place of the line.
+    __device__ __forceinline__ int2 at(long long unit) const {
+        long long all = sample_units(), diagonal = 3ll * slabs * rows;
+        int sample = (int)(unit / all);
+        long long r = unit % all;
+        if (r < diagonal) return { sample * tiles + (int)(r / (3 * slabs)), (int)(r % (3 * slabs)) / 3 };
+        r -= diagonal;
+        return { sample * tiles + rows + (int)(r / (4 * slabs)), (int)(r % (4 * slabs)) / 4 };
+    }
+    __device__ __forceinline__ int2 part(int index) const { return at(total * index / gridDim.x); }
+};
 
 struct Ring {
     unsigned slabs, full, empty;
@@ -95,27 +116,19 @@ struct Ring {
     __device__ __forceinline__ unsigned freed(int s) const { return empty + 8 * s; }
 };
 
-// One Gram tile over all slabs of one operand, into c.
-__device__ __forceinline__ void gram(float (&c)[64], Ring& ring, int slabs, const Job& job, int group, bool leader) {
-    bool whole = job.half < 0, diagonal = job.row == job.column;
-    unsigned rows = whole ? group * 64 * 128 : 0;                                  // this group's rows in the row slab
-    unsigned columns = diagonal ? 0 : SLAB_BYTES;                                   // where the column slab is
-    if (!whole) {
-        rows = diagonal ? job.half * 64 * 128 : 0;
-        columns += group * 64 * 128;
-    }
+// Part of one Gram tile over so many slabs of one operand, added to c: 64 rows of this group times 128 columns, or the first 64. No branch
+// stands between two multiplications: the assembler would wait after each.
+template <bool WHOLE> __device__ __forceinline__ void gram_slabs(float (&c)[64], Ring& ring, int slabs, unsigned rows, unsigned columns, bool leader) {
     int previous = -1;
     for (int s = 0; s < slabs; s++) {
         barrier_wait(ring.filled(), ring.phase);
         unsigned base = ring.slabs + ring.stage * STAGE_BYTES;
         unsigned long long a = operand(base + rows), b = operand(base + columns);
         fence();
-        if (whole) {
-            #pragma unroll
-            for (int k = 0; k < 4; k++) multiply_128(c, a + 2 * k, b + 2 * k, (s | k) != 0);
-        } else {
-            #pragma unroll
-            for (int k = 0; k < 4; k++) multiply_64(c, a + 2 * k, b + 2 * k, (s | k) != 0);
+        #pragma unroll
+        for (int k = 0; k < 4; k++) {
+            if (WHOLE) multiply_128(c, a + 2 * k, b + 2 * k);
+            else multiply_64(c, a + 2 * k, b + 2 * k);
         }
         commit();
         wait_groups<1>();
@@ -124,17 +137,43 @@ __device__ __forceinline__ void gram(float (&c)[64], Ring& ring, int slabs, cons
         ring.next();
     }
     wait_groups<0>();
-    if (leader) barrier_arrive(ring.freed(previous));
+    if (previous >= 0 && leader) barrier_arrive(ring.freed(previous));
+}
+
+__device__ __forceinline__ void gram(float (&c)[64], Ring& ring, int slabs, bool diagonal, int group, bool leader) {
+    #pragma unroll
+    for (int i = 0; i < 64; i++) c[i] = 0;
+    unsigned rows = group * 64 * 128, columns = diagonal ? 0 : SLAB_BYTES;   // where this group's rows and the columns are
+    if (diagonal && group == 0) gram_slabs<false>(c, ring, slabs, rows, columns, leader);
+    else gram_slabs<true>(c, ring, slabs, rows, columns, leader);
+}
+
+// Sums of a tile that another block goes on with: 16 vectors of four for each of 256 threads and each of the two Gram tiles.
+__device__ __forceinline__ void leave(float4* rest, const float (&c)[64], int thread) {
+    #pragma unroll
+    for (int i = 0; i < 16; i++) rest[i * 256 + thread] = { c[4 * i], c[4 * i + 1], c[4 * i + 2], c[4 * i + 3] };
+}
+__device__ __forceinline__ void take(const float4* rest, float (&c)[64], int thread) {
+    #pragma unroll
+    for (int i = 0; i < 16; i++) {
+        float4 v;
+        asm volatile("ld.global.cg.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "l"(rest + i * 256 + thread) : "memory");
+        c[4 * i] += v.x; c[4 * i + 1] += v.y; c[4 * i + 2] += v.z; c[4 * i + 3] += v.w;
+    }
+}
+__device__ __forceinline__ void raise_flag(int* flag) { asm volatile("st.release.gpu.global.s32 [%0], 1;" :: "l"(flag) : "memory"); }
+__device__ __forceinline__ void await_flag(int* flag) {
+    int raised;
+    do { asm volatile("ld.acquire.gpu.global.s32 %0, [%1];" : "=r"(raised) : "l"(flag) : "memory"); } while (!raised);
+    asm volatile("st.relaxed.gpu.global.s32 [%0], 0;" :: "l"(flag) : "memory");   // for the next launch
 }
 
 extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
     const __grid_constant__ TensorMap xMap, const __grid_constant__ TensorMap g0Map, const __grid_constant__ TensorMap g1Map,
-    const __grid_constant__ TensorMap g2Map,                                                    // boxes of 128 rows
-    const __grid_constant__ TensorMap xHalfMap, const __grid_constant__ TensorMap g0HalfMap, const __grid_constant__ TensorMap g1HalfMap,
-    const __grid_constant__ TensorMap g2HalfMap,                                                // of 64
-    float* __restrict__ partial,
-    int tiles, int whole, int jobs, int xSlabs, int g0Slabs, int g1Slabs, int g2Slabs, float bias) {
-    int gSlabs = g0Slabs + g1Slabs + g2Slabs;
+    const __grid_constant__ TensorMap g2Map,
+    float* __restrict__ partial, float4* __restrict__ rest, int* __restrict__ flags,   // rest (grid, 2, 16, 256) of four, flags (grid) of 0
+    const int* __restrict__ lengths,                                                    // (B), or null: all have T
+    int samples, int rows, int xSlabs, int g0Slabs, int g1Slabs, int g2Slabs, float bias) {
     extern __shared__ __align__(1024) unsigned char memory[];
     __shared__ __align__(8) unsigned long long bars[2 * STAGES];
     __shared__ float sums[8][5];
@@ -145,26 +184,29 @@ extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     }
     __syncthreads();
+    Line line = { rows * (rows + 1) / 2, rows, xSlabs + g0Slabs + g1Slabs + g2Slabs, 0 };
+    line.total = line.sample_units() * samples;
+    int mine = gridDim.x - 1 - blockIdx.x;
+    int2 place = line.part(mine), end = line.part(mine + 1);
     int warpgroup = threadIdx.x >> 7;
     if (warpgroup == 0) {
         asm volatile("setmaxnreg.dec.sync.aligned.u32 40;");
         if (threadIdx.x == 0) {
             ring.phase = 1;   // the ring starts empty
-            for (int index = blockIdx.x; index < jobs; index += gridDim.x) {
-                Job job = job_at(index, whole, tiles);
+            for (; place.x < end.x || (place.x == end.x && place.y < end.y); place = { place.x + 1, 0 }) {
+                Job job = line.job(place.x);
+                if (lengths && job.row * TILE >= lengths[job.sample]) continue;
                 bool diagonal = job.row == job.column;
-                for (int s = 0; s < xSlabs + gSlabs; s++) {
+                int last = place.x == end.x ? end.y : line.slabs;
+                for (int s = place.y; s < last; s++) {
                     // Addresses of parameters, so chosen one by one.
                     int at = s - xSlabs;
                     const TensorMap* map = at < 0 ? &xMap : at < g0Slabs ? &g0Map : at < g0Slabs + g1Slabs ? &g1Map : &g2Map;
-                    const TensorMap* half = at < 0 ? &xHalfMap : at < g0Slabs ? &g0HalfMap : at < g0Slabs + g1Slabs ? &g1HalfMap : &g2HalfMap;
-                    bool halved = job.half >= 0 && !diagonal;   // its rows are 64; on the diagonal the columns are read for both
                     int column = (at < 0 ? s : at < g0Slabs ? at : at < g0Slabs + g1Slabs ? at - g0Slabs : at - g0Slabs - g1Slabs) * SLAB;
                     barrier_wait(ring.empty + 8 * ring.stage, ring.phase);
                     unsigned to = ring.slabs + ring.stage * STAGE_BYTES, bar = ring.filled();
-                    barrier_expect(bar, diagonal ? SLAB_BYTES : halved ? SLAB_BYTES / 2 + SLAB_BYTES : STAGE_BYTES);
-                    if (halved) copy_slab(to, half, bar, column, job.row * TILE + job.half * 64, job.sample);
-                    else copy_slab(to, map, bar, column, job.row * TILE, job.sample);
+                    barrier_expect(bar, diagonal ? SLAB_BYTES : STAGE_BYTES);
+                    copy_slab(to, map, bar, column, job.row * TILE, job.sample);
                     if (!diagonal) copy_slab(to + SLAB_BYTES, map, bar, column, job.column * TILE, job.sample);
                     ring.next();
                 }
@@ -172,27 +214,53 @@ extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
         }
     } else {
         asm volatile("setmaxnreg.inc.sync.aligned.u32 232;");
-        int group = warpgroup - 1, lane = threadIdx.x & 31, warp = (threadIdx.x - 128) >> 5;
+        int group = warpgroup - 1, lane = threadIdx.x & 31, warp = (threadIdx.x - 128) >> 5, thread = threadIdx.x - 128;
         bool leader = (threadIdx.x & 127) == 0;
         float cx[64], cg[64];
-        for (int index = blockIdx.x; index < jobs; index += gridDim.x) {
-            Job job = job_at(index, whole, tiles);
-            gram(cx, ring, xSlabs, job, group, leader);
-            gram(cg, ring, gSlabs, job, group, leader);
+        for (; place.x < end.x || (place.x == end.x && place.y < end.y); place = { place.x + 1, 0 }) {
+            Job job = line.job(place.x);
+            float* to = partial + ((size_t)job.sample * line.tiles + place.x % line.tiles) * 5;
+            if (lengths && job.row * TILE >= lengths[job.sample]) {
+                if (place.y == 0 && thread < 5) to[thread] = 0;
+                continue;
+            }
+            bool diagonal = job.row == job.column;
+            int last = place.x == end.x ? end.y : line.slabs;
+            gram(cx, ring, min(last, xSlabs) - place.y, diagonal, group, leader);
+            gram(cg, ring, last - max(place.y, xSlabs), diagonal, group, leader);
+            if (place.y > 0) {   // the beginning is another's
+                float4* slot = rest + (size_t)mine * 2 * 16 * 256;
+                if (place.y < xSlabs) leave(slot, cx, thread);
+                if (last > xSlabs) leave(slot + 16 * 256, cg, thread);
+                __threadfence();
+                asm volatile("bar.sync 1, 256;" ::: "memory");
+                if (thread == 0) raise_flag(flags + mine);
+                continue;
+            }
+            for (int other = mine + 1; last < line.slabs; other++) {   // the rest is others'
+                int2 from = line.part(other), until = line.part(other + 1);
+                int next = until.x == place.x ? until.y : line.slabs;
+                if (next > last) {
+                    if (thread == 0) await_flag(flags + other);
+                    asm volatile("bar.sync 1, 256;" ::: "memory");
+                    const float4* slot = rest + (size_t)other * 2 * 16 * 256;
+                    if (from.y < xSlabs) take(slot, cx, thread);
+                    if (next > xSlabs) take(slot + 16 * 256, cg, thread);
+                    last = next;
+                }
+            }
             float sums5[5] = { 0, 0, 0, 0, 0 };
             // Element i of a thread: row and column in the part of the tile that its warpgroup multiplied.
-            int firstRow = (warp & 3) * 16 + (lane >> 2), firstColumn = (lane & 3) * 2;
-            bool diagonal = job.row == job.column;
-            // Where this part lies beside the diagonal: its rows less its columns.
-            int apart = job.half < 0 ? group * 64 : job.half * 64 - group * 64;
-            int count = job.half < 0 ? 64 : 32;
+            int firstRow = group * 64 + (warp & 3) * 16 + (lane >> 2), firstColumn = (lane & 3) * 2;
             #pragma unroll
             for (int i = 0; i < 64; i++) {
-                if (i < count) {
+                if (i < 32 || !diagonal || group == 1) {
+                    // Below the diagonal blocks of 64 everything counts twice.
+                    float weight = !diagonal || (group == 1 && i < 32) ? 2.0f : 1.0f;
                     float a = cx[i] + bias, c = cg[i];
-                    sums5[0] += a * c; sums5[1] += a * a; sums5[2] += c * c;
+                    sums5[0] += weight * a * c; sums5[1] += weight * a * a; sums5[2] += weight * c * c;
                     int row = firstRow + ((i >> 1) & 1) * 8, column = (i >> 2) * 8 + firstColumn + (i & 1);
-                    if (diagonal && row + apart == column) { sums5[3] += a; sums5[4] += c; }
+                    if (diagonal && row == column) { sums5[3] += a; sums5[4] += c; }
                 }
             }
             #pragma unroll
@@ -206,42 +274,12 @@ extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
                 for (int k = 0; k < 5; k++) sums[warp][k] = sums5[k];
             }
             asm volatile("bar.sync 2, 256;" ::: "memory");
-            if (threadIdx.x < 128 + 5) {
-                int k = threadIdx.x - 128;
+            if (thread < 5) {
                 float total = 0;
                 #pragma unroll
-                for (int w = 0; w < 8; w++) total += sums[w][k];
-                int tile = job.row * (job.row + 1) / 2 + job.column;
-                float* to = partial + (((size_t)job.sample * tiles + tile) * 2) * 5;
-                to[(job.half > 0 ? 5 : 0) + k] = diagonal ? total : 2 * total;
-                if (job.half < 0) to[5 + k] = 0;
+                for (int w = 0; w < 8; w++) total += sums[w][thread];
+                to[thread] = total;
             }
         }
-    }
-}
-
-// One block a sample: adds the partial sums in double and bounds n_b^2 from above. With relative errors of a Gram entry of at
-// most gammaX |x_t| |x_t'| and gammaG |g_t| |g_t'|, Cauchy and Schwarz give (norms are Frobenius', from the sums themselves)
-//   |sum A C - n^2| <= gammaX |X|^2 (|C| + gammaG |G|^2) + gammaG |G|^2 |A| + u |A| |C|,  |X|^2 = trace A (1 + ...), |G|^2 = trace C.
-extern "C" __global__ void __launch_bounds__(128) gram_norm_bound(const float* __restrict__ partial, float* __restrict__ bound, int tiles, float gammaX, float gammaG) {
-    __shared__ double all[128][5];
-    double sum[5] = { 0, 0, 0, 0, 0 };
-    const float* mine = partial + (size_t)blockIdx.x * tiles * 10;
-    for (int i = threadIdx.x; i < 2 * tiles; i += 128)
-        for (int k = 0; k < 5; k++) sum[k] += mine[(size_t)i * 5 + k];
-    for (int k = 0; k < 5; k++) all[threadIdx.x][k] = sum[k];
-    __syncthreads();
-    for (int o = 64; o > 0; o >>= 1) {
-        if (threadIdx.x < o)
-            for (int k = 0; k < 5; k++) all[threadIdx.x][k] += all[threadIdx.x + o][k];
-        __syncthreads();
-    }
-    if (threadIdx.x == 0) {
-        const double u = 1.0 / (1 << 20);   // of the sums themselves: a tile's in float32, then double
-        double n2 = all[0][0], a = sqrt(all[0][1]) * (1 + u), c = sqrt(all[0][2]) * (1 + u);
-        double x2 = all[0][3] * (1 + 2 * gammaX), g2 = all[0][4] * (1 + 2 * gammaG);
-        double error = gammaX * x2 * (c + gammaG * g2) + gammaG * g2 * a + u * a * c;
-        double value = n2 + error;
-        bound[blockIdx.x] = value != value ? (float)value : __double2float_ru(value > 0 ? value : 0);
     }
 }

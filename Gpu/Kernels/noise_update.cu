@@ -7,32 +7,9 @@
 // Philox4x32-10 (Salmon et al. 2011) and Box-Muller, as CounterNoise.cs spells out; block m of four words makes elements
 // 4m .. 4m + 3. u below 2^-16 is refined by a second block, so draws end at 9.5 and not at 6.8.
 // DRAM bytes: parameter and moments read and written once, gradient read once; memory-bound: floor = bytes / bandwidth.
-// Launch: any grid, 256 threads; each thread takes blocks of four elements in a grid-stride loop.
+// Launch: any grid, 256 threads; each thread takes blocks of four elements in a grid-stride loop, each with one access a tensor.
 
-#define F32 0
-#define BF16 1
-#define F16 2
-
-template <int type> __device__ __forceinline__ float widen(const void* p, long long i) {
-    if (type == F32) return ((const float*)p)[i];
-    unsigned short bits = ((const unsigned short*)p)[i];
-    if (type == BF16) return __uint_as_float((unsigned)bits << 16);
-    float value;
-    asm("{ .reg .b16 h; mov.b16 h, %1; cvt.f32.f16 %0, h; }" : "=f"(value) : "h"(bits));
-    return value;
-}
-
-template <int type> __device__ __forceinline__ void narrow(void* p, long long i, float value) {
-    if (type == F32) { ((float*)p)[i] = value; return; }
-    unsigned short bits;
-    if (type == BF16) {
-        unsigned u = __float_as_uint(value);
-        bits = (value != value) ? 0x7FC0 : (unsigned short)((u + 0x7FFF + ((u >> 16) & 1)) >> 16);
-    } else {
-        asm("{ .reg .b16 h; cvt.rn.f16.f32 h, %1; mov.b16 %0, h; }" : "=h"(bits) : "f"(value));
-    }
-    ((unsigned short*)p)[i] = bits;
-}
+#include "numbers.cuh"
 
 struct Words { unsigned a, b, c, d; };
 
@@ -69,36 +46,69 @@ __device__ __forceinline__ void draw(float (&z)[4], unsigned long long block, un
 
 struct Step { float learningRate, scale, decay, momentum, beta1, beta2, epsilon, correction1, correction2, stdDev; };
 
+// Elements i .. i + count - 1; four at once are one access where `wide` says that all tensors are aligned for it.
+template <int type> __device__ __forceinline__ void load_four(float (&v)[4], const void* p, long long i, int count, bool wide) {
+    if (wide && count == 4) {
+        if (type == F32) {
+            float4 four = *(const float4*)((const float*)p + i);
+            v[0] = four.x; v[1] = four.y; v[2] = four.z; v[3] = four.w;
+        } else {
+            uint2 four = *(const uint2*)((const unsigned short*)p + i);
+            unsigned short halves[4] = { (unsigned short)four.x, (unsigned short)(four.x >> 16), (unsigned short)four.y, (unsigned short)(four.y >> 16) };
+            #pragma unroll
+            for (int k = 0; k < 4; k++) v[k] = widen<type>(halves, k);
+        }
+        return;
+    }
+    #pragma unroll
+    for (int k = 0; k < 4; k++) v[k] = k < count ? widen<type>(p, i + k) : 0.0f;
+}
+
+template <int type> __device__ __forceinline__ void store_four(void* p, long long i, const float (&v)[4], int count, bool wide) {
+    if (wide && count == 4) {
+        if (type == F32) {
+            *(float4*)((float*)p + i) = { v[0], v[1], v[2], v[3] };
+        } else {
+            unsigned short halves[4];
+            #pragma unroll
+            for (int k = 0; k < 4; k++) narrow<type>(halves, k, v[k]);
+            *(uint2*)((unsigned short*)p + i) = { halves[0] | (unsigned)halves[1] << 16, halves[2] | (unsigned)halves[3] << 16 };
+        }
+        return;
+    }
+    #pragma unroll
+    for (int k = 0; k < 4; k++) if (k < count) narrow<type>(p, i + k, v[k]);
+}
+
+// n elements, of which the first is element `first` of the parameter (a multiple of four): a slice of it draws what the whole would.
 extern "C" __global__ void __launch_bounds__(256) noise_update(
-    void* parameter, const void* gradient, void* moment, void* second, long long n, unsigned k0, unsigned k1, unsigned step, unsigned index, Step s) {
+    void* parameter, const void* gradient, void* moment, void* second, long long n, long long first, int wide, unsigned k0, unsigned k1, unsigned step, unsigned index, Step s) {
     long long stride = (long long)gridDim.x * blockDim.x, blocks = (n + 3) / 4;
     for (long long block = (long long)blockIdx.x * blockDim.x + threadIdx.x; block < blocks; block += stride) {
-        float z[4] = { 0, 0, 0, 0 };
-        if (s.stdDev > 0) draw(z, (unsigned long long)block, step, index, k0, k1);
+        long long i = 4 * block;
+        int count = n - i < 4 ? (int)(n - i) : 4;
+        float p[4], g[4] = { 0, 0, 0, 0 }, m[4], v[4], z[4] = { 0, 0, 0, 0 };
+        load_four<PARAMETER>(p, parameter, i, count, wide);
+        if (gradient) load_four<GRADIENT>(g, gradient, i, count, wide);
+        if (moment) load_four<MOMENT>(m, moment, i, count, wide);
+        if (ADAMW) load_four<SECOND>(v, second, i, count, wide);
+        if (s.stdDev > 0) draw(z, (unsigned long long)(block + first / 4), step, index, k0, k1);
         #pragma unroll
         for (int k = 0; k < 4; k++) {
-            long long i = 4 * block + k;
-            if (i < n) {
-                float g = gradient ? widen<GRADIENT>(gradient, i) : 0.0f;
-                float d = __fmul_rn(__fadd_rn(g, __fmul_rn(s.stdDev, z[k])), s.scale);
-                float p = widen<PARAMETER>(parameter, i);
-                if (ADAMW) {
-                    p = __fmul_rn(p, 1.0f - s.learningRate * s.decay);
-                    float m = __fadd_rn(__fmul_rn(s.beta1, widen<MOMENT>(moment, i)), __fmul_rn(1.0f - s.beta1, d));
-                    float v = __fadd_rn(__fmul_rn(s.beta2, widen<SECOND>(second, i)), __fmul_rn(1.0f - s.beta2, __fmul_rn(d, d)));
-                    narrow<MOMENT>(moment, i, m);
-                    narrow<SECOND>(second, i, v);
-                    p -= s.learningRate * (m / s.correction1) / (sqrtf(v / s.correction2) + s.epsilon);
-                } else {
-                    d += s.decay * p;
-                    if (moment) {
-                        d = __fadd_rn(__fmul_rn(s.momentum, widen<MOMENT>(moment, i)), d);
-                        narrow<MOMENT>(moment, i, d);
-                    }
-                    p -= s.learningRate * d;
-                }
-                narrow<PARAMETER>(parameter, i, p);
+            float d = __fmul_rn(__fadd_rn(g[k], __fmul_rn(s.stdDev, z[k])), s.scale);
+            if (ADAMW) {
+                p[k] = __fmul_rn(p[k], 1.0f - s.learningRate * s.decay);
+                m[k] = __fadd_rn(__fmul_rn(s.beta1, m[k]), __fmul_rn(1.0f - s.beta1, d));
+                v[k] = __fadd_rn(__fmul_rn(s.beta2, v[k]), __fmul_rn(1.0f - s.beta2, __fmul_rn(d, d)));
+                p[k] -= s.learningRate * (m[k] / s.correction1) / (sqrtf(v[k] / s.correction2) + s.epsilon);
+            } else {
+                d += s.decay * p[k];
+                if (moment) m[k] = d = __fadd_rn(__fmul_rn(s.momentum, m[k]), d);
+                p[k] -= s.learningRate * d;
             }
         }
+        if (moment) store_four<MOMENT>(moment, i, m, count, wide);
+        if (ADAMW) store_four<SECOND>(second, i, v, count, wide);
+        store_four<PARAMETER>(parameter, i, p, count, wide);
     }
 }

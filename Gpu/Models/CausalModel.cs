@@ -89,6 +89,16 @@ public abstract class CausalModel : nn.Module
         return Run(ids, positions, mask);
     }
 
+    /// <summary>ids int64 [B, T] to logits [B T, V'] for a loss, V' being V or on a GPU the next multiple of 8; what is beyond V does not count. The caller owns the result.</summary>
+    internal Tensor LogitRows(Tensor ids)
+    {
+        using var scope = NewDisposeScope();
+        var hidden = Hidden(ids);
+        bool plain = Output.Bias is null && Output.Branch is not { Enabled: true };
+        var logits = plain ? Output.ApplyPadded(hidden) : Head(hidden);
+        return logits.reshape(-1, logits.shape[^1]).MoveToOuterDisposeScope();
+    }
+
     /// <summary>hidden [..., C] to logits [..., V]; the caller owns the result.</summary>
     public Tensor Head(Tensor hidden)
     {

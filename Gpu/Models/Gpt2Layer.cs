@@ -71,8 +71,8 @@ public sealed class Gpt2Layer : nn.Module
     {
         using var scope = NewDisposeScope();
         long batch = x.shape[0], time = x.shape[1], c = _config.HiddenSize;
-        var all = QueryKeyValue.Apply(FirstNorm.Apply(x)).view(batch, time, 3, _config.Heads, c / _config.Heads).permute(2, 0, 3, 1, 4); // [3, B, NH, T, HS]
-        var mixed = CausalAttention.Mix(all[0], all[1], all[2], mask);
+        var parts = QueryKeyValue.Apply(FirstNorm.Apply(x)).view(batch, time, 3, _config.Heads, c / _config.Heads).unbind(2);
+        var mixed = CausalAttention.Mix(parts[0].transpose(1, 2), parts[1].transpose(1, 2), parts[2].transpose(1, 2), mask);
         var afterAttention = x + AttentionOutput.Apply(mixed.transpose(1, 2).reshape(batch, time, c));
         return (afterAttention + Down.Apply(Activate(Up.Apply(SecondNorm.Apply(afterAttention)), _config.Activation))).MoveToOuterDisposeScope();
     }

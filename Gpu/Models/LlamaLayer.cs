@@ -1,4 +1,5 @@
 // Shapes: B batch, T time, C channels, NH heads, KVH key/value heads, HS head size
+using Chorus.Gpu.Models.Fused;
 using static TorchSharp.torch;
 
 namespace Chorus.Gpu.Models;
@@ -43,14 +44,15 @@ public sealed class LlamaAttention : nn.Module
         using var scope = NewDisposeScope();
         long batch = x.shape[0], time = x.shape[1];
         var projected = Projection.ApplyAll(x, Query, Key, Value);
-        var query = RotaryTable.Turn(Heads(projected[0], _config.Heads), frame.Cos, frame.Sin);
-        var key = RotaryTable.Turn(Heads(projected[1], _config.KeyValueHeads), frame.Cos, frame.Sin);
-        var mixed = CausalAttention.Mix(query, key, Heads(projected[2], _config.KeyValueHeads), frame.Mask);
+        var (query, key) = (Heads(projected[0], _config.Heads), Heads(projected[1], _config.KeyValueHeads));
+        (query, key) = FusedRotary.TryApply(query, key, frame.Cos, frame.Sin) is { } turned ? (turned[0].transpose(1, 2), turned[1].transpose(1, 2))
+            : (RotaryTable.Turn(query.transpose(1, 2), frame.Cos, frame.Sin), RotaryTable.Turn(key.transpose(1, 2), frame.Cos, frame.Sin));
+        var mixed = CausalAttention.Mix(query, key, Heads(projected[2], _config.KeyValueHeads).transpose(1, 2), frame.Mask);
         return Output.Apply(mixed.transpose(1, 2).reshape(batch, time, _config.Heads * _config.HeadSize)).MoveToOuterDisposeScope();
     }
 
-    // [B, T, heads * HS] to [B, heads, T, HS]
-    private Tensor Heads(Tensor x, long heads) => x.view(x.shape[0], x.shape[1], heads, _config.HeadSize).transpose(1, 2);
+    // [B, T, heads * HS] to [B, T, heads, HS]
+    private Tensor Heads(Tensor x, long heads) => x.view(x.shape[0], x.shape[1], heads, _config.HeadSize);
 }
 
 /// <summary>The SwiGLU feed-forward layer (arXiv:2002.05202): down(silu(gate(x)) * up(x)).</summary>
@@ -77,7 +79,7 @@ public sealed class LlamaMlp : nn.Module
     {
         using var scope = NewDisposeScope();
         var projected = Projection.ApplyAll(x, Gate, Up);
-        return Down.Apply(nn.functional.silu(projected[0]) * projected[1]).MoveToOuterDisposeScope();
+        return Down.Apply(FusedGatedSilu.TryApply(projected[0], projected[1]) ?? nn.functional.silu(projected[0]) * projected[1]).MoveToOuterDisposeScope();
     }
 }
 

@@ -1,3 +1,4 @@
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -55,11 +56,10 @@ public sealed class Projection : nn.Module
     /// <summary>Several layers on one input, as query, key and value; the caller owns the results.</summary>
     internal static IReadOnlyList<Tensor> ApplyAll(Tensor x, params ReadOnlySpan<Projection> layers)
     {
-        if (layers[0].SharedRule is { } rule)
-            return rule(x);
+        var shared = layers[0].SharedRule?.Invoke(x);
         var results = new Tensor[layers.Length];
         for (int i = 0; i < layers.Length; i++)
-            results[i] = layers[i].Apply(x);
+            results[i] = shared is null ? layers[i].Apply(x) : layers[i].Unpadded(shared[i]);
         return results;
     }
 
@@ -78,7 +78,42 @@ public sealed class Projection : nn.Module
         return (y.dtype == update.dtype ? y.add_(update) : (y.to_type(update.dtype) + update).to_type(y.dtype)).MoveToOuterDisposeScope();
     }
 
-    private Tensor Linear(Tensor x) => Rule is { } rule ? rule(x) : nn.functional.linear(x, Weight, Bias);
+    private Tensor Linear(Tensor x) => Rule is { } rule ? Unpadded(rule(x)) : Product(x, Weight, Bias);
+
+    private Tensor Unpadded(Tensor y)
+    {
+        if (y.shape[^1] == OutSize)
+            return y;
+        using (y)
+            return y.narrow(-1, 0, OutSize);
+    }
+
+    /// <summary>x [..., P] to [..., D], the bias added as the product is stored: libtorch's own function does that for matrices only.</summary>
+    internal static Tensor Product(Tensor x, Tensor weight, Tensor? bias)
+    {
+        if (bias is null || x.dim() == 2)
+            return nn.functional.linear(x, weight, bias);
+        using var scope = NewDisposeScope();
+        return nn.functional.linear(x.reshape(-1, x.shape[^1]), weight, bias).view([.. x.shape.AsSpan(0, x.shape.Length - 1), weight.shape[0]]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The weight with as many rows of zeros as make their number a multiple of 8: GPUs multiply others several times slower. The caller owns it.</summary>
+    internal Tensor PaddedWeight()
+    {
+        long missing = (Alignment - OutSize % Alignment) % Alignment;
+        return Weight.device_type == DeviceType.CUDA && missing > 0 && Bias is null ? nn.functional.pad(Weight, [0, 0, 0, missing]) : Weight.alias();
+    }
+
+    /// <summary>x to at least the layer's outputs, beyond them zeros, where <see cref="PaddedWeight"/> has them; no bias, no branch.</summary>
+    internal Tensor ApplyPadded(Tensor x)
+    {
+        if (Rule is { } rule)
+            return rule(x);
+        using var weight = PaddedWeight();
+        return nn.functional.linear(x, weight);
+    }
+
+    private const int Alignment = 8;
 
     /// <summary>W, with the branch added when it is enabled, outside the autograd graph: [out, in], which the caller owns. Without a branch it shares W's memory.</summary>
     public Tensor Merged()

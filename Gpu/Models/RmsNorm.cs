@@ -1,3 +1,4 @@
+using Chorus.Gpu.Models.Fused;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -26,6 +27,8 @@ public sealed class RmsNorm : nn.Module
 
     internal static Tensor Apply(Tensor x, Tensor weight, double epsilon)
     {
+        if (FusedRmsNorm.TryApply(x, weight, epsilon) is { } fused)
+            return fused;
         using var scope = NewDisposeScope();
         var wide = x.dtype is ScalarType.Float32 or ScalarType.Float64 ? x : x.to_type(ScalarType.Float32);
         var rstd = wide.square().mean([-1], keepdim: true).add_(epsilon).rsqrt_();

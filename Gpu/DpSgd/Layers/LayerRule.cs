@@ -1,3 +1,4 @@
+using Chorus.Gpu.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -31,7 +32,9 @@ internal abstract class LayerRule(BackwardPass pass, ClippingGroup group, Parame
             throw new InvalidOperationException($"{layer} computes gradients for differentially private training, but no micro-batch was started");
         if (x.shape[0] != pass.Batch || x.dim() < 2)
             throw new InvalidOperationException($"{layer} must see the micro-batch's {pass.Batch} samples as its first dimension, got [{string.Join(", ", x.shape)}]: otherwise samples cannot be told apart");
-        return LayerFunction.apply(x, this, anchor);
+        // TorchSharp makes a tensor like each output, which goes with this scope.
+        using var scope = NewDisposeScope();
+        return [.. LayerFunction.apply(x, this, anchor).Select(o => o.MoveToOuterDisposeScope())];
     }
 
     public Tensor ApplyOne(Tensor x) => Apply(x)[0];
@@ -52,6 +55,7 @@ internal sealed class LayerFunction : autograd.MultiTensorFunction<LayerFunction
         ctx.save_data("rule", rule);
         ctx.save_data("needsInput", x.requires_grad);
         ctx.save_for_backward([x]);
+        ctx.set_materialize_grads(false);
         return [.. rule.Forward(x)];
     }
 
@@ -62,6 +66,7 @@ internal sealed class LayerFunction : autograd.MultiTensorFunction<LayerFunction
         var pass = rule.Owner;
         bool needsInput = (bool)ctx.get_data("needsInput");
         Tensor? dx = null;
+        HandedOver.Release();
         try
         {
             using var scope = NewDisposeScope(); // autograd may be on a thread of its own, where no other scope is
@@ -77,10 +82,10 @@ internal sealed class LayerFunction : autograd.MultiTensorFunction<LayerFunction
             }
             if (dx is null && needsInput)
                 dx = zeros_like(x).DetachFromDisposeScope();
-            foreach (var g in grad_outputs.Where(g => g is not null && !pass.IsKept(g)))
+            foreach (var g in grad_outputs.Where(g => !g.IsInvalid && !pass.IsKept(g)))
                 g.Dispose();
             if (dx is not null)
-                pass.HandOver([dx]);
+                HandedOver.Give(dx);
         }
         catch (Exception e)
         {
@@ -94,7 +99,7 @@ internal sealed class LayerFunction : autograd.MultiTensorFunction<LayerFunction
         // A view, such as a transposed or expanded gradient, is laid out: kernels want rows.
         for (int i = 0; i < gradients.Count; i++)
         {
-            if (gradients[i] is null || gradients[i].IsInvalid)
+            if (gradients[i].IsInvalid)
                 throw new NotSupportedException("one of the layer's outputs plays no part in the loss");
             if (gradients[i].is_contiguous())
                 continue;

@@ -10,7 +10,12 @@ internal class LinearRule(
     BackwardPass pass, ClippingGroup group, IReadOnlyList<(Projection Layer, ClippedParameter? Weight, ClippedParameter? Bias)> layers, string name)
     : LayerRule(pass, group, First(layers), name)
 {
-    public override IReadOnlyList<Tensor> Forward(Tensor x) => [.. layers.Select(l => nn.functional.linear(x, l.Layer.Weight, l.Layer.Bias))];
+    /// <remarks>An output may be padded (<see cref="Projection.PaddedWeight"/>), and so is its gradient, with zeros.</remarks>
+    public override IReadOnlyList<Tensor> Forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return [.. layers.Select(l => Projection.Product(x, l.Layer.PaddedWeight(), l.Layer.Bias).MoveToOuterDisposeScope())];
+    }
 
     public override Tensor? Backward(Tensor x, IReadOnlyList<Tensor> outputGradients, bool needsInput)
     {
@@ -23,7 +28,8 @@ internal class LinearRule(
         for (int i = 0; i < layers.Count; i++)
         {
             var g = outputGradients[i].view(outer, -1);
-            dx = dx is null ? g.mm(layers[i].Layer.Weight) : dx.addmm_(g, layers[i].Layer.Weight, beta: 1, alpha: 1);
+            var weight = layers[i].Layer.PaddedWeight();
+            dx = dx is null ? g.mm(weight) : dx.addmm_(g, weight, beta: 1, alpha: 1);
         }
         return dx!.view(x.shape).MoveToOuterDisposeScope();
     }

@@ -7,7 +7,9 @@ public class CudaKernelTests
     [Theory]
     [InlineData("gram_norm_sm90.cu", "gram_norm_sm90")]
     [InlineData("noise_update.cu", "noise_update")]
-    [InlineData("weigh_samples.cu", "weigh_samples")]
+    [InlineData("sample_norms_sm80.cu", "direct_norm")]
+    [InlineData("sample_rows.cu", "weigh_rows")]
+    [InlineData("norm_layer.cu", "norm_backward")]
     public void Given_a_kernel_When_its_source_is_asked_for_Then_it_is_in_the_assembly(string file, string name) =>
         Assert.Contains($"extern \"C\" __global__ void", CudaKernel.SourceOf(file).Contains(name, StringComparison.Ordinal) ? CudaKernel.SourceOf(file) : "", StringComparison.Ordinal);
 

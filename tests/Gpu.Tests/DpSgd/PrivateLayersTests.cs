@@ -112,30 +112,8 @@ public sealed class PrivateLayersTests : IDisposable
         Assert.Contains(part, Assert.Throws<ArgumentException>(() => new PrivateGradients(model, null, new ClippingSettings { Kind = kind }, method)).Message, StringComparison.Ordinal);
     }
 
-    private sealed class FailingKernels : IDpKernels
+    private sealed class FailingKernels : TorchDpKernels
     {
-        private readonly TorchDpKernels _real = new();
-
-        public Tensor SquaredNormBounds(Tensor x, IReadOnlyList<Tensor> outputGradients, bool bias, Tensor? lengths, NormMethod method) => throw new InvalidOperationException("out of kernels");
-
-        public void AddWeightedGradient(Tensor x, Tensor g, Tensor factors, Tensor gradient, bool accumulate) => _real.AddWeightedGradient(x, g, factors, gradient, accumulate);
-
-        public void AddWeightedBias(Tensor g, Tensor factors, Tensor gradient, bool accumulate) => _real.AddWeightedBias(g, factors, gradient, accumulate);
-
-        public Tensor EmbeddingSquaredNormBounds(Tensor ids, Tensor g) => _real.EmbeddingSquaredNormBounds(ids, g);
-
-        public void AddWeightedEmbedding(Tensor ids, Tensor g, Tensor factors, Tensor gradient) => _real.AddWeightedEmbedding(ids, g, factors, gradient);
-
-        public Tensor TiedCrossBounds(Tensor headGradients, Tensor hidden, Tensor ids, Tensor embeddingGradients) => _real.TiedCrossBounds(headGradients, hidden, ids, embeddingGradients);
-
-        public (Tensor Input, Tensor Weight, Tensor? Bias) NormBackward(Tensor x, Tensor weight, Tensor g, double epsilon, bool centred) => _real.NormBackward(x, weight, g, epsilon, centred);
-
-        public Tensor RowSquaredNorms(Tensor rows) => _real.RowSquaredNorms(rows);
-
-        public void AddWeightedRows(Tensor rows, Tensor factors, Tensor gradient, bool accumulate) => _real.AddWeightedRows(rows, factors, gradient, accumulate);
-
-        public Tensor ClipFactors(Tensor squaredNormBounds, double threshold, ClipRule rule, Tensor notFinite) => _real.ClipFactors(squaredNormBounds, threshold, rule, notFinite);
-
-        public void Update(Tensor parameter, Tensor? gradient, Tensor? moment, Tensor? secondMoment, in OptimizerStep step, in NoiseDraw noise) => _real.Update(parameter, gradient, moment, secondMoment, step, noise);
+        public override Tensor SquaredNormBounds(Tensor x, IReadOnlyList<Tensor> outputGradients, bool bias, Tensor? lengths, NormMethod method) => throw new InvalidOperationException("out of kernels");
     }
 }

@@ -17,14 +17,20 @@ internal static class TinyDpModels
         [1, 5, 9, 13, 17, 21, 2, 6, 10, 14], [3, 7, 11, 15, 19], [4, 4, 4, 8, 4, 4, 8, 4, 4, 4], [20, 1], [12],
     ];
 
-    internal static CausalModel New(string kind, ScalarType type = ScalarType.Float64, ulong seed = 3) => kind switch
+    internal static CausalModel New(string kind, ScalarType type = ScalarType.Float64, ulong seed = 3, Device? device = null)
     {
-        "gpt2" => new Gpt2Model(Gpt2(tied: true), new WideWeights(seed, type)),
-        "gpt2-untied" => new Gpt2Model(Gpt2(tied: false), new WideWeights(seed, type)),
-        "llama" => new LlamaModel(Llama(tied: false), new WideWeights(seed, type)),
-        "llama-tied-bias" => new LlamaModel(Llama(tied: true) with { AttentionBias = true, MlpBias = true, KeyValueHeads = 1 }, new WideWeights(seed, type)),
-        _ => throw new ArgumentException(kind),
-    };
+        var weights = new WideWeights(seed, type, device ?? CPU);
+        return kind switch
+        {
+            "gpt2" => new Gpt2Model(Gpt2(tied: true), weights),
+            "gpt2-untied" => new Gpt2Model(Gpt2(tied: false), weights),
+            "gpt2-even" => new Gpt2Model(Gpt2(tied: true) with { HiddenSize = 32 }, weights),
+            "llama" => new LlamaModel(Llama(tied: false), weights),
+            "llama-even" => new LlamaModel(Llama(tied: false) with { HiddenSize = 32, IntermediateSize = 48, KeyValueHeads = 1 }, weights),
+            "llama-tied-bias" => new LlamaModel(Llama(tied: true) with { AttentionBias = true, MlpBias = true, KeyValueHeads = 1 }, weights),
+            _ => throw new ArgumentException(kind),
+        };
+    }
 
     private static Gpt2Config Gpt2(bool tied) => new() { VocabularySize = Vocabulary, HiddenSize = 12, Layers = 2, Heads = 2, MaxLength = 16, TieEmbeddings = tied };
 
@@ -36,7 +42,7 @@ internal static class TinyDpModels
     {
         foreach (var part in samples.Chunk(microBatch))
         {
-            var batch = SampleBatch.Of(part, Length, CPU);
+            var batch = SampleBatch.Of(part, Length, model.Device);
             source.Accumulate(batch.Batch, batch.Lengths, () => batch.Losses(model, loss)).Dispose();
         }
         return source.Parameters.ToDictionary(p => p.Name, p => p.Gradient!.to_type(ScalarType.Float64, copy: true));
@@ -60,7 +66,7 @@ internal static class TinyDpModels
     }
 
     internal static Tensor[][] Gradients(CausalModel model, IReadOnlyList<ClippedParameter> parameters, IReadOnlyList<int[]> samples, SampleLossKind loss = SampleLossKind.Mean) =>
-        PlainSampleGradients.Of([.. parameters.Select(p => p.Parameter)], samples.Count, b => SampleBatch.Of([samples[b]], Length, CPU).Losses(model, loss).sum());
+        PlainSampleGradients.Of([.. parameters.Select(p => p.Parameter)], samples.Count, b => SampleBatch.Of([samples[b]], Length, model.Device).Losses(model, loss).sum());
 
     internal static double Norm(this IEnumerable<Tensor> tensors) => Math.Sqrt(tensors.Sum(t => t.to_type(ScalarType.Float64).square().sum().item<double>()));
 
@@ -77,13 +83,13 @@ internal static class TinyDpModels
     }
 
     // Norms' weights are not 1, and biases not 0.
-    internal sealed class WideWeights(ulong seed, ScalarType type) : WeightSource(CPU, type)
+    internal sealed class WideWeights(ulong seed, ScalarType type, Device device) : WeightSource(device, type)
     {
         private readonly Generator _generator = new(seed, CPU);
 
-        public override Tensor Matrix(long rows, long columns) => (randn([rows, columns], ScalarType.Float64, generator: _generator) * 0.4).to_type(Type).DetachFromDisposeScope();
+        public override Tensor Matrix(long rows, long columns) => (randn([rows, columns], ScalarType.Float64, generator: _generator) * 0.4).to(Type, Device).DetachFromDisposeScope();
 
-        public override Tensor Vector(long size, double value) => (randn([size], ScalarType.Float64, generator: _generator) * 0.2 + value).to_type(Type).DetachFromDisposeScope();
+        public override Tensor Vector(long size, double value) => (randn([size], ScalarType.Float64, generator: _generator) * 0.2 + value).to(Type, Device).DetachFromDisposeScope();
 
         public override void Dispose() => _generator.Dispose();
     }

@@ -77,9 +77,9 @@ public sealed class TorchDpKernelsTests : IDisposable
         double tolerance = c.Type == 2 ? 1e-2 : 1e-5;
         var kernels = new TorchDpKernels();
         var gradient = full([c.D, c.P], double.NaN, x.dtype);
-        kernels.AddWeightedGradient(x, g, factors, gradient, accumulate: false); // what was there does not matter
+        kernels.AddWeightedGradients(x, [(g, gradient, false)], factors); // what was there does not matter
         Assert.True((gradient.to_type(ScalarType.Float64) - expected).square().sum().sqrt().item<double>() <= tolerance * size);
-        kernels.AddWeightedGradient(x, g, factors, gradient, accumulate: true);
+        kernels.AddWeightedGradients(x, [(g, gradient, true)], factors);
         Assert.True((gradient.to_type(ScalarType.Float64) - expected * 2).square().sum().sqrt().item<double>() <= 2 * tolerance * size);
         // A published kernel scales the output gradients in place, and with them what the layers before get.
         Assert.True(x.equal(xBefore).all().item<bool>() && g.equal(gBefore).all().item<bool>());
@@ -106,7 +106,7 @@ public sealed class TorchDpKernelsTests : IDisposable
         Assert.Equal([1f, 0f, 1f], factors.data<float>().ToArray());
         Assert.Equal([0, 1, 0], flags.data<byte>().ToArray());
         var (gradient, bias, rows, table) = (empty([6, 4]), empty([6]), empty([6]), zeros([7, 6]));
-        kernels.AddWeightedGradient(x, g, factors, gradient, false);
+        kernels.AddWeightedGradients(x, [(g, gradient, false)], factors);
         kernels.AddWeightedBias(g, factors, bias, false);
         kernels.AddWeightedRows(g.select(1, 0).contiguous(), factors, rows, false);
         kernels.AddWeightedEmbedding(ids, g, factors, table);
