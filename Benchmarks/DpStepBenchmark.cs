@@ -17,6 +17,7 @@ internal static class DpStepBenchmark
         long before = PeakMemory.Bytes(device) ?? 0; // the context itself
         string shape = arguments.Text("shape", "llama-13b");
         int batch = arguments.Int("batch", 8), time = arguments.Int("seq", 1024), rounds = arguments.Int("rounds", 5), steps = arguments.Int("steps", 6);
+        double warmUp = arguments.Number("warm-up", 2);
         using var model = NamedShapes.Create(shape, arguments.Int("layers", 0) is > 0 and var layers ? layers : null, device, type, 1);
         if (arguments.Text("train", "linear") == "linear")
         {
@@ -34,9 +35,14 @@ internal static class DpStepBenchmark
             foreach (var method in round % 2 == 0 ? methods : methods.Reverse())
             {
                 using var trainer = new DpSgdTrainer(model, adapter, examples, Settings(method, batch, time, arguments));
-                trainer.Step();
-                trainer.Step();
-                BenchmarkModel.Wait(device);
+                long begun = Stopwatch.GetTimestamp();
+                do // the first time until the run-time has compiled its code for good
+                {
+                    trainer.Step();
+                    trainer.Step();
+                    BenchmarkModel.Wait(device);
+                }
+                while (round == 0 && Stopwatch.GetElapsedTime(begun).TotalSeconds < warmUp);
                 long start = Stopwatch.GetTimestamp();
                 for (int i = 0; i < steps; i++)
                     trainer.Step();

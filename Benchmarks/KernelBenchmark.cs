@@ -48,7 +48,7 @@ internal static class KernelBenchmark
             {
                 using var rows = kernels.SampleProducts(x, g);
                 kernels.RowSquaredNorms(rows).Dispose();
-                kernels.AddWeightedRows(rows, factors, w.view(-1), accumulate: false);
+                kernels.AddWeightedRows([(rows, w.view(-1), false)], factors);
             });
             var weighed = Median(() => kernels.AddWeightedGradients(x, [(g, w, false)], factors));
             var product = Median(() => g.view(-1, d).t().mm(x.view(-1, p)).Dispose());

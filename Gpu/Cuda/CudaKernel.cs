@@ -10,12 +10,15 @@ public sealed unsafe class CudaKernel
 {
     private const string SourceFolder = "Chorus.Gpu.Kernels.";
 
+    private const int MostValues = 16;
+
     private static readonly string[] Headers = ["numbers.cuh"];
 
-    private static readonly ConcurrentDictionary<(int Device, string File, string Name, string Defines), Lazy<CudaKernel>> Kernels = new();
+    private static readonly ConcurrentDictionary<(int Device, string File, string Name, long Defines), Lazy<CudaKernel>> Kernels = new();
 
     private readonly CudaDevice _device;
     private readonly nint _function;
+    private int _sharedBytes;
 
     private CudaKernel(CudaDevice device, string file, string name, bool ownArchitecture, string[] defines)
     {
@@ -31,12 +34,20 @@ public sealed unsafe class CudaKernel
     /// <param name="file">An embedded source of Gpu/Kernels, such as <c>gram_norm_sm90.cu</c>.</param>
     /// <param name="name">The kernel's name in it, <c>extern "C"</c>.</param>
     /// <param name="ownArchitecture">Whether it uses instructions of just this architecture, such as sm_90a.</param>
-    /// <param name="defines">Macros that it is compiled with, as NAME=VALUE.</param>
+    /// <param name="defines">Macros that it is compiled with; values below 16, at most 15 of them.</param>
     /// <exception cref="CudaException">It does not compile or load; the message holds the compiler's log.</exception>
-    public static CudaKernel Of(CudaDevice device, string file, string name, bool ownArchitecture = false, params string[] defines)
+    public static CudaKernel Of(CudaDevice device, string file, string name, bool ownArchitecture = false, params ReadOnlySpan<(string Name, int Value)> defines)
     {
         ArgumentNullException.ThrowIfNull(device);
-        return Kernels.GetOrAdd((device.Ordinal, file, name, string.Join(' ', defines)), _ => new(() => new CudaKernel(device, file, name, ownArchitecture, defines))).Value;
+        long key = 1; // asked for at every launch, so no strings are made
+        foreach (var (_, value) in defines)
+            key = (key * MostValues) + value;
+        if (Kernels.TryGetValue((device.Ordinal, file, name, key), out var kernel))
+            return kernel.Value;
+        var macros = new string[defines.Length];
+        for (int i = 0; i < macros.Length; i++)
+            macros[i] = $"{defines[i].Name}={defines[i].Value}";
+        return Kernels.GetOrAdd((device.Ordinal, file, name, key), _ => new(() => new CudaKernel(device, file, name, ownArchitecture, macros))).Value;
     }
 
     /// <summary>The source of a kernel, as it is compiled.</summary>
@@ -51,8 +62,11 @@ public sealed unsafe class CudaKernel
     /// <summary>Lets a block have more than 48 KiB of dynamic shared memory.</summary>
     public void AllowShared(int bytes)
     {
+        if (bytes <= _sharedBytes)
+            return;
         _device.MakeCurrent();
         Check(cuFuncSetAttribute(_function, MaxDynamicSharedSizeBytes, bytes), "allowing so much shared memory");
+        _sharedBytes = bytes;
     }
 
     /// <summary>Launches on torch's current stream, after what torch has put there; returns at once.</summary>

@@ -11,9 +11,13 @@ public sealed unsafe class KernelArguments : IDisposable
     private const int LargestCount = 64;
     private const int LargestSlots = 2 * LargestCount;
 
-    private readonly byte* _bytes = (byte*)NativeMemory.AlignedAlloc(LargestSlots * Slot, Slot);
-    private readonly int[] _at = new int[LargestCount];
+    [ThreadStatic]
+    private static Stack<Room>? _free; // of this thread: launches are frequent
+
+    private readonly Room _room;
     private int _slots;
+
+    public KernelArguments() => _room = (_free ??= []).TryPop(out var room) ? room : new Room();
 
     public int Count { get; private set; }
 
@@ -35,17 +39,25 @@ public sealed unsafe class KernelArguments : IDisposable
         return this;
     }
 
-    public void Dispose() => NativeMemory.AlignedFree(_bytes);
+    public void Dispose() => (_free ??= []).Push(_room);
 
-    internal void* At(int argument) => _bytes + (_at[argument] * Slot);
+    internal void* At(int argument) => _room.Bytes + (_room.At[argument] * Slot);
 
     private void* Next(int bytes)
     {
         var slots = (bytes + Slot - 1) / Slot;
         if (Count == LargestCount || _slots + slots > LargestSlots)
             throw new InvalidOperationException($"a kernel takes at most {LargestCount} arguments here");
-        _at[Count++] = _slots;
+        _room.At[Count++] = _slots;
         _slots += slots;
-        return _bytes + (_at[Count - 1] * Slot);
+        return _room.Bytes + (_room.At[Count - 1] * Slot);
+    }
+
+    private sealed class Room
+    {
+        public readonly byte* Bytes = (byte*)NativeMemory.AlignedAlloc(LargestSlots * Slot, Slot);
+        public readonly int[] At = new int[LargestCount];
+
+        ~Room() => NativeMemory.AlignedFree(Bytes);
     }
 }

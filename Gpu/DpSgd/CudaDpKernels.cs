@@ -35,7 +35,7 @@ public sealed class CudaDpKernels : TorchDpKernels
     {
         if (_normsSm80 is null || outputGradients.Count > GramBound.MostGradients || !SampleNormsSm80.Takes(x) || !outputGradients.All(g => SampleNormsSm80.Takes(g) && g.dtype == x.dtype))
             return base.SquaredNormBounds(x, outputGradients, bias, lengths, method);
-        if (NormCost.Choose(method, x.shape[1], x.shape[2], OutSize(outputGradients), symmetric: true) == NormMethod.Direct)
+        if (NormCost.Choose(method, x.size(1), x.size(2), OutSize(outputGradients), symmetric: true) == NormMethod.Direct)
             return _normsSm80.Direct(x, outputGradients, bias, lengths);
         return _gramSm90 is not null && GramNormSm90.Takes(x) && outputGradients.All(GramNormSm90.Takes)
             ? _gramSm90.SquaredNormBounds(x, outputGradients, bias, lengths)
@@ -47,8 +47,8 @@ public sealed class CudaDpKernels : TorchDpKernels
     {
         if (method is not (NormMethod.Auto or NormMethod.Kept) || !SampleRows.Takes(x) || outputGradients.Any(g => g.dtype != x.dtype))
             return false;
-        var (time, inSize, outSize, bytes) = (x.shape[1], x.shape[2], OutSize(outputGradients), (int)x.element_size());
-        return x.shape[0] * inSize * outSize * bytes <= MostKeptBytes
+        var (time, inSize, outSize, bytes) = (x.size(1), x.size(2), OutSize(outputGradients), (int)x.element_size());
+        return x.size(0) * inSize * outSize * bytes <= MostKeptBytes
             && (method == NormMethod.Kept || NormCost.Kept(inSize, outSize, bytes) < Math.Min(NormCost.Gram(time, inSize, outSize, symmetric: true), NormCost.Direct(time, inSize, outSize)));
     }
 
@@ -65,7 +65,7 @@ public sealed class CudaDpKernels : TorchDpKernels
             return;
         }
         using var scope = NewDisposeScope();
-        long inSize = x.shape[2];
+        long inSize = x.size(2);
         if (inSize <= OutSize([.. products.Select(p => p.G)]))
         {
             var right = _rows.Weighted(x, factors, [.. products.Select(p => p.G)]).reshape(-1, inSize);
@@ -81,16 +81,18 @@ public sealed class CudaDpKernels : TorchDpKernels
     public override Tensor RowSquaredNorms(params IReadOnlyList<Tensor> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return rows.All(SampleRows.Takes) ? _rows.SquaredNormBounds(rows) : base.RowSquaredNorms(rows);
+        return rows.Count <= SampleRows.MostMatrices && rows.All(r => SampleRows.Takes(r) && r.dtype == rows[0].dtype) ? _rows.SquaredNormBounds(rows) : base.RowSquaredNorms(rows);
     }
 
     /// <inheritdoc/>
-    public override void AddWeightedRows(Tensor rows, Tensor factors, Tensor gradient, bool accumulate)
+    public override void AddWeightedRows(IReadOnlyList<(Tensor Rows, Tensor Sum, bool Accumulate)> matrices, Tensor factors)
     {
-        if (SampleRows.Takes(rows) && SampleRows.Takes(gradient))
-            _rows.AddWeighted(rows, factors, gradient, accumulate);
+        ArgumentNullException.ThrowIfNull(matrices);
+        var (rowType, sumType) = (matrices[0].Rows.dtype, matrices[0].Sum.dtype);
+        if (matrices.Count <= SampleRows.MostMatrices && matrices.All(m => SampleRows.Takes(m.Rows) && SampleRows.Takes(m.Sum) && m.Rows.dtype == rowType && m.Sum.dtype == sumType))
+            _rows.AddWeighted(matrices, factors);
         else
-            base.AddWeightedRows(rows, factors, gradient, accumulate);
+            base.AddWeightedRows(matrices, factors);
     }
 
     /// <inheritdoc/>
@@ -117,5 +119,5 @@ public sealed class CudaDpKernels : TorchDpKernels
             base.Update(parameter, gradient, moment, secondMoment, step, noise);
     }
 
-    private static long OutSize(IReadOnlyList<Tensor> gradients) => gradients.Sum(g => g.shape[2]);
+    private static long OutSize(IReadOnlyList<Tensor> gradients) => gradients.Sum(g => g.size(2));
 }

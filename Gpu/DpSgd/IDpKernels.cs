@@ -94,8 +94,8 @@ public interface IDpKernels
     /// <summary>Upper bounds on the squared norms of per-sample gradients that are there as they are, over several [B, Ni], contiguous, together: float32 [B].</summary>
     Tensor RowSquaredNorms(params IReadOnlyList<Tensor> rows);
 
-    /// <summary>gradient [N] = (accumulate ? gradient : 0) + sum_b factors_b rows_b, rows [B, N]; a sample with factor 0 adds exactly nothing.</summary>
-    void AddWeightedRows(Tensor rows, Tensor factors, Tensor gradient, bool accumulate);
+    /// <summary>For each matrix of rows [B, N], sum [N] = (accumulate ? sum : 0) + sum_b factors_b rows_b; a sample with factor 0 adds exactly nothing.</summary>
+    void AddWeightedRows(IReadOnlyList<(Tensor Rows, Tensor Sum, bool Accumulate)> matrices, Tensor factors);
 
     /// <summary>Weights of the samples for a threshold.</summary>
     /// <remarks>

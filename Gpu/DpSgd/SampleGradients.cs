@@ -47,7 +47,7 @@ internal sealed class LinearSamples(
         foreach (var alike in outputs.GroupBy(o => (Weight: o.Weight is not null, Bias: o.Bias is not null)))
         {
             // A bias alone is a weight on a column of ones beside a column of zeros.
-            using var none = alike.Key.Weight ? null : zeros([x.shape[0], x.shape[1], 1], x.dtype, x.device);
+            using var none = alike.Key.Weight ? null : zeros([x.size(0), x.size(1), 1], x.dtype, x.device);
             var bounds = kernels.SquaredNormBounds(none ?? x, [.. alike.Select(o => o.G)], alike.Key.Bias, lengths, method);
             sum = sum is null ? bounds : sum.add_(bounds);
         }
@@ -58,11 +58,9 @@ internal sealed class LinearSamples(
     {
         if (_kept is { } kept)
         {
-            foreach (var (parameter, rows) in kept)
-            {
-                kernels.AddWeightedRows(rows, factors, parameter.Target(out bool accumulate).view(-1), accumulate);
+            kernels.AddWeightedRows([.. kept.Select(k => (k.Rows, k.Parameter.Target(out bool accumulate).view(-1), accumulate))], factors);
+            foreach (var (_, rows) in kept)
                 rows.Dispose();
-            }
             _kept = null;
             return;
         }
@@ -80,9 +78,9 @@ internal sealed class LinearSamples(
     {
         foreach (var (g, weight, bias) in outputs)
         {
-            yield return (weight!, kernels.SampleProducts(x, g.narrow(2, 0, weight!.Parameter.shape[0])));
+            yield return (weight!, kernels.SampleProducts(x, g.narrow(2, 0, weight!.Parameter.size(0))));
             if (bias is not null)
-                yield return (bias, g.sum([1L], type: g.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32));
+                yield return (bias, g.sum([1L]));
         }
     }
 
@@ -91,7 +89,7 @@ internal sealed class LinearSamples(
         foreach (var (g, weight, bias) in outputs)
         {
             if (weight is not null)
-                yield return (weight, g.narrow(2, 0, weight.Parameter.shape[0]).transpose(1, 2).matmul(x));
+                yield return (weight, g.narrow(2, 0, weight.Parameter.size(0)).transpose(1, 2).matmul(x));
             if (bias is not null)
                 yield return (bias, g.sum([1L]));
         }
@@ -113,9 +111,9 @@ internal sealed class EmbeddingSamples(Tensor ids, Tensor g, ClippedParameter we
 
     public override IEnumerable<(ClippedParameter, Tensor)> Explicit()
     {
-        var (batch, rows) = (g.shape[0], weight.Parameter.shape[0]);
+        var (batch, rows) = (g.size(0), weight.Parameter.size(0));
         var places = (ids + arange(batch, device: ids.device).unsqueeze(1) * rows).reshape(-1);
-        yield return (weight, zeros([batch * rows, g.shape[2]], g.dtype, g.device).index_add_(0, places, g.reshape(-1, g.shape[2]), 1).view(batch, rows, -1));
+        yield return (weight, zeros([batch * rows, g.size(2)], g.dtype, g.device).index_add_(0, places, g.reshape(-1, g.size(2)), 1).view(batch, rows, -1));
     }
 }
 
@@ -157,22 +155,23 @@ internal sealed class RowSamples(IReadOnlyList<(ClippedParameter Parameter, Tens
 
     public override void AddWeighted(IDpKernels kernels, Tensor factors)
     {
-        foreach (var (parameter, values) in rows)
-        {
-            bool whole = values.shape[1] == parameter.Parameter.numel();
-            bool accumulate = true;
-            var target = whole ? parameter.Target(out accumulate) : parameter.SetTarget();
-            kernels.AddWeightedRows(values, factors, target.view(-1).narrow(0, 0, values.shape[1]), accumulate);
-        }
+        kernels.AddWeightedRows(
+            [.. rows.Select(r =>
+            {
+                bool accumulate = true;
+                var target = r.Rows.size(1) == r.Parameter.Parameter.numel() ? r.Parameter.Target(out accumulate) : r.Parameter.SetTarget();
+                return (r.Rows, target.view(-1).narrow(0, 0, r.Rows.size(1)), accumulate);
+            })],
+            factors);
     }
 
     public override IEnumerable<(ClippedParameter, Tensor)> Explicit()
     {
         foreach (var (parameter, values) in rows)
         {
-            var all = zeros([values.shape[0], parameter.Parameter.numel()], values.dtype, values.device);
-            all.narrow(1, 0, values.shape[1]).copy_(values);
-            yield return (parameter, all.view([values.shape[0], .. parameter.Parameter.shape]));
+            var all = zeros([values.size(0), parameter.Parameter.numel()], values.dtype, values.device);
+            all.narrow(1, 0, values.size(1)).copy_(values);
+            yield return (parameter, all.view([values.size(0), .. parameter.Parameter.shape]));
         }
     }
 }

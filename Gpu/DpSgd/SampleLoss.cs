@@ -23,7 +23,7 @@ public enum SampleLossKind
 /// <param name="Tokens">Targets of all.</param>
 internal sealed record SampleBatch(Tensor Ids, Tensor Targets, Tensor? Lengths, Tensor Counts, long Tokens)
 {
-    public long Batch => Ids.shape[0];
+    public long Batch => Ids.size(0);
 
     private const long NoTarget = -100;
 

@@ -9,7 +9,7 @@ public partial class TorchDpKernels
     public Tensor EmbeddingSquaredNormBounds(Tensor ids, Tensor g)
     {
         using var scope = NewDisposeScope();
-        var (batch, time, channels) = (g.shape[0], g.shape[1], g.shape[2]);
+        var (batch, time, channels) = (g.size(0), g.size(1), g.size(2));
         // Equal tokens of a sample lie side by side once sorted; each run of them has a row of its own to add up in.
         var (sorted, order) = ids.sort(1);
         var ranks = zeros([batch, time], ScalarType.Int64, g.device);
@@ -37,7 +37,7 @@ public partial class TorchDpKernels
     {
         using var scope = NewDisposeScope();
         var wide = AtLeastFloat(gradient);
-        var rows = Weighted(g.to_type(wide), factors).reshape(-1, g.shape[2]);
+        var rows = Weighted(g.to_type(wide), factors).reshape(-1, g.size(2));
         if (gradient.dtype == wide)
             gradient.index_add_(0, ids.reshape(-1), rows, 1);
         else // frequent tokens would be added up in half precision
@@ -48,7 +48,7 @@ public partial class TorchDpKernels
     public Tensor TiedCrossBounds(Tensor headGradients, Tensor hidden, Tensor ids, Tensor embeddingGradients)
     {
         using var scope = NewDisposeScope();
-        var (batch, time, channels) = (hidden.shape[0], hidden.shape[1], hidden.shape[2]);
+        var (batch, time, channels) = (hidden.size(0), hidden.size(1), hidden.size(2));
         long chunk = Math.Clamp(_scratch / Math.Max(1, 3 * time * time + 2 * time * channels), 1, Math.Max(1, batch));
         var bounds = new List<Tensor>();
         for (long first = 0; first < batch; first += chunk)

@@ -26,8 +26,8 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
     public virtual Tensor SquaredNormBounds(Tensor x, IReadOnlyList<Tensor> outputGradients, bool bias, Tensor? lengths, NormMethod method)
     {
         using var scope = NewDisposeScope();
-        var (batch, time, inSize) = (x.shape[0], x.shape[1], x.shape[2]);
-        long outSize = outputGradients.Sum(g => g.shape[2]);
+        var (batch, time, inSize) = (x.size(0), x.size(1), x.size(2));
+        long outSize = outputGradients.Sum(g => g.size(2));
         var chosen = NormCost.Choose(method, time, inSize + (bias ? 1 : 0), outSize, symmetric: false);
         long perSample = time * (inSize + outSize) + (chosen == NormMethod.Gram ? 2 * time * time : inSize * outSize);
         long chunk = Math.Clamp(_scratch / Math.Max(1, perSample), 1, Math.Max(1, batch));
@@ -57,7 +57,7 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
     public Tensor SampleProducts(Tensor x, Tensor g)
     {
         using var scope = NewDisposeScope();
-        return g.transpose(1, 2).bmm(x).view(x.shape[0], -1).MoveToOuterDisposeScope();
+        return g.transpose(1, 2).bmm(x).view(x.size(0), -1).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -66,10 +66,10 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
         foreach (var (g, sum, accumulate) in products)
         {
             using var scope = NewDisposeScope();
-            bool weighInput = x.shape[2] <= g.shape[2]; // the smaller side
+            bool weighInput = x.size(2) <= g.size(2); // the smaller side
             var (left, right) = (weighInput ? g : Weighted(g, factors), weighInput ? Weighted(x, factors) : x);
             (left, right) = weighInput ? (Kept(left, factors), right) : (left, Kept(right, factors));
-            AddProduct(Transposed(left, sum), right.reshape(-1, x.shape[2]), sum, accumulate);
+            AddProduct(Transposed(left, sum), right.reshape(-1, x.size(2)), sum, accumulate);
         }
     }
 
@@ -77,7 +77,7 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
     public void AddWeightedBias(Tensor g, Tensor factors, Tensor gradient, bool accumulate)
     {
         using var scope = NewDisposeScope();
-        AddWeightedRows(g.sum([1L], type: AtLeastFloat(g)), factors, gradient, accumulate);
+        AddWeightedRows([(g.sum([1L], type: AtLeastFloat(g)), gradient, accumulate)], factors);
     }
 
     /// <inheritdoc/>
@@ -88,12 +88,14 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
     }
 
     /// <inheritdoc/>
-    public virtual void AddWeightedRows(Tensor rows, Tensor factors, Tensor gradient, bool accumulate)
+    public virtual void AddWeightedRows(IReadOnlyList<(Tensor Rows, Tensor Sum, bool Accumulate)> matrices, Tensor factors)
     {
-        using var scope = NewDisposeScope();
-        var wide = rows.to_type(AtLeastFloat(rows));
-        var weights = factors.to_type(wide.dtype).unsqueeze(0);
-        AddProduct(weights, Kept(wide, factors), gradient.view(1, -1), accumulate);
+        foreach (var (rows, sum, accumulate) in matrices)
+        {
+            using var scope = NewDisposeScope();
+            var wide = rows.to_type(AtLeastFloat(rows));
+            AddProduct(factors.to_type(wide.dtype).unsqueeze(0), Kept(wide, factors), sum.view(1, -1), accumulate);
+        }
     }
 
     /// <inheritdoc/>
@@ -120,10 +122,10 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
     // [n] float64
     private Tensor ByGram(Tensor x, Tensor[] gs, bool bias)
     {
-        long time = x.shape[1];
-        double u = Roundoff(x), gammaX = Gamma(x.shape[2] + 2, u), gammaG = Gamma(gs.Sum(g => g.shape[2]) + 1, u);
+        long time = x.size(1);
+        double u = Roundoff(x), gammaX = Gamma(x.size(2) + 2, u), gammaG = Gamma(gs.Sum(g => g.size(2)) + 1, u);
         var (product, squareA, squareB) = (Zeros(x), Zeros(x), Zeros(x));
-        long rows = Math.Clamp(_scratch / (2 * time * x.shape[0]), 1, time);
+        long rows = Math.Clamp(_scratch / (2 * time * x.size(0)), 1, time);
         for (long first = 0; first < time; first += rows)
         {
             using var scope = NewDisposeScope();
@@ -152,15 +154,15 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
     // [n] float64
     private Tensor ByDirect(Tensor x, Tensor[] gs, bool bias)
     {
-        double u = Roundoff(x), gamma = Gamma(x.shape[1] + 2, u);
+        double u = Roundoff(x), gamma = Gamma(x.size(1) + 2, u);
         var squares = Zeros(x);
         foreach (var g in gs)
         {
-            long columns = Math.Clamp(_scratch / (x.shape[0] * x.shape[2]), 1, g.shape[2]);
-            for (long first = 0; first < g.shape[2]; first += columns)
+            long columns = Math.Clamp(_scratch / (x.size(0) * x.size(2)), 1, g.size(2));
+            for (long first = 0; first < g.size(2); first += columns)
             {
                 using var scope = NewDisposeScope();
-                squares.add_(SumOfSquares(g.narrow(2, first, Math.Min(columns, g.shape[2] - first)).transpose(1, 2).matmul(x)));
+                squares.add_(SumOfSquares(g.narrow(2, first, Math.Min(columns, g.size(2) - first)).transpose(1, 2).matmul(x)));
             }
             if (bias)
                 squares.add_(RowSquares(g.sum([1L])));
@@ -176,7 +178,7 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
 
     private static double Roundoff(Tensor x) => x.dtype == ScalarType.Float64 ? Math.ScaleB(1, -53) : Math.ScaleB(1, -24);
 
-    private static Tensor Zeros(Tensor x) => zeros([x.shape[0]], ScalarType.Float64, x.device);
+    private static Tensor Zeros(Tensor x) => zeros([x.size(0)], ScalarType.Float64, x.device);
 
     private static Tensor Sum(Tensor x) => x.sum([1L, 2L], type: ScalarType.Float64);
 
@@ -203,7 +205,7 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
     private static Tensor PerSample(Tensor factors, Tensor x) => factors.view([-1, .. Enumerable.Repeat(1L, (int)x.dim() - 1)]);
 
     /// <summary>Rows [B, T, D'] as the left side [D, B T] of a product for a sum [D, P].</summary>
-    private protected static Tensor Transposed(Tensor rows, Tensor sum) => rows.reshape(-1, rows.shape[2]).narrow(1, 0, sum.shape[0]).t();
+    private protected static Tensor Transposed(Tensor rows, Tensor sum) => rows.reshape(-1, rows.size(2)).narrow(1, 0, sum.size(0)).t();
 
     // gradient = (accumulate ? gradient : 0) + left right; addmm_ needs one type throughout.
     private static void AddProduct(Tensor left, Tensor right, Tensor gradient, bool accumulate)

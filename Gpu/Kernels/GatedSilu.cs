@@ -34,7 +34,7 @@ public sealed class GatedSilu(CudaDevice device)
     private void Launch(string name, Tensor gate, KernelArguments arguments)
     {
         long items = gate.numel() / NumberTypes.VectorElements;
-        CudaKernel.Of(device, File, name, ownArchitecture: false, $"TYPE={NumberTypes.Code(gate.dtype)}")
+        CudaKernel.Of(device, File, name, ownArchitecture: false, ("TYPE", NumberTypes.Code(gate.dtype)))
             .Launch((int)Math.Clamp((items + Threads - 1) / Threads, 1, (long)device.Multiprocessors * BlocksPerMultiprocessor), Threads, 0, arguments.Add(gate.numel()));
     }
 }

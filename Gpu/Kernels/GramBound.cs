@@ -23,10 +23,10 @@ internal static class GramBound
     /// <summary>Upper bounds [B] from the tiles' sums [B, tiles, 5]; the caller owns them.</summary>
     internal static Tensor Of(CudaDevice device, Tensor partial, long inSize, long outSize)
     {
-        var bound = empty(partial.shape[0], dtype: ScalarType.Float32, device: partial.device);
+        var bound = empty(partial.size(0), dtype: ScalarType.Float32, device: partial.device);
         using var arguments = new KernelArguments();
-        arguments.Add(partial).Add(bound).Add((int)partial.shape[1]).Add(Gamma(inSize)).Add(Gamma(outSize));
-        CudaKernel.Of(device, "gram_norm_bound.cu", "gram_norm_bound").Launch((int)partial.shape[0], Threads, 0, arguments);
+        arguments.Add(partial).Add(bound).Add((int)partial.size(1)).Add(Gamma(inSize)).Add(Gamma(outSize));
+        CudaKernel.Of(device, "gram_norm_bound.cu", "gram_norm_bound").Launch((int)partial.size(0), Threads, 0, arguments);
         return bound;
     }
 
@@ -37,12 +37,12 @@ internal static class GramBound
         ArgumentNullException.ThrowIfNull(gradients);
         if (gradients.Count is 0 or > MostGradients)
             throw new ArgumentException($"one to {MostGradients} gradients, got {gradients.Count}");
-        if (gradients.FirstOrDefault(g => x.dim() != 3 || g.dim() != 3 || x.shape[0] != g.shape[0] || x.shape[1] != g.shape[1] || x.dtype != g.dtype) is { } other)
+        if (gradients.FirstOrDefault(g => x.dim() != 3 || g.dim() != 3 || x.size(0) != g.size(0) || x.size(1) != g.size(1) || x.dtype != g.dtype) is { } other)
             throw new ArgumentException($"x must be [B, T, P] and g [B, T, D] of one type, got {x.dtype} [{string.Join(", ", x.shape)}] and {other.dtype} [{string.Join(", ", other.shape)}]");
     }
 
     /// <summary>Layers that may share their input, and its Gram tiles.</summary>
     internal const int MostGradients = 3;
 
-    internal static string[] Defines(Tensor x) => x.dtype == ScalarType.Float16 ? ["HALF=1"] : [];
+    internal static (string, int) Half(ScalarType type) => ("HALF", type == ScalarType.Float16 ? 1 : 0);
 }

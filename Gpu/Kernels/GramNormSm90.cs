@@ -12,6 +12,10 @@ public sealed class GramNormSm90
     private const int Stages = 7, Threads = 384;
     private const int SharedBytes = (Stages * 2 * GramBound.Tile * GramBound.Slab * 2) + 1024;
 
+    // What is left over is divided at a cost: sums are written and read. In tiles.
+    private const double CostOfPart = 0.02;
+    private const int MostParts = 8, SlotsOfMultiprocessor = 2;
+
     // By device, for the life of the process: what blocks leave for one another. Launches of one device follow one another.
     private static readonly ConcurrentDictionary<int, Lazy<(Tensor Sums, Tensor Flags)>> Exchanges = new();
 
@@ -24,12 +28,12 @@ public sealed class GramNormSm90
         if (device.Capability.Major != 9)
             throw new CudaException($"this kernel is for compute capability 9.0 (Hopper), the device has {device.Capability.Major}.{device.Capability.Minor}");
         _device = device;
-        Kernel([]);
+        Kernel(ScalarType.BFloat16);
     }
 
     /// <summary>Whether the copy engine reads such a tensor: bfloat16 or float16 [B, T, K], contiguous, K a multiple of 8.</summary>
     public static bool Takes(Tensor tensor) =>
-        tensor.dtype is ScalarType.BFloat16 or ScalarType.Float16 && tensor.dim() == 3 && tensor.shape[2] % 8 == 0 && tensor.is_contiguous() && TensorMemory.AddressOf(tensor) % 16 == 0;
+        tensor.dtype is ScalarType.BFloat16 or ScalarType.Float16 && tensor.dim() == 3 && tensor.size(2) % 8 == 0 && tensor.is_contiguous() && TensorMemory.AddressOf(tensor) % 16 == 0;
 
     /// <summary>At least |[G1 G2 G3]_b^T X_b|_F^2 for each sample, and within its own error bound of that.</summary>
     /// <param name="x">[B, T, P], as <see cref="Takes"/> says.</param>
@@ -41,8 +45,9 @@ public sealed class GramNormSm90
     public Tensor SquaredNormBounds(Tensor x, IReadOnlyList<Tensor> gradients, bool bias = false, Tensor? lengths = null)
     {
         GramBound.Check(x, gradients);
-        int samples = (int)x.shape[0], rows = (int)((x.shape[1] + GramBound.Tile - 1) / GramBound.Tile);
-        using var partial = empty(samples, rows * (rows + 1) / 2, GramBound.Sums, dtype: ScalarType.Float32, device: x.device);
+        int samples = (int)x.size(0), rows = (int)((x.size(1) + GramBound.Tile - 1) / GramBound.Tile), tiles = rows * (rows + 1) / 2;
+        var (whole, parts) = Parts(samples * tiles, Slabs(x) + gradients.Sum(Slabs), _device.Multiprocessors);
+        using var partial = empty(samples, tiles, GramBound.Sums, dtype: ScalarType.Float32, device: x.device);
         var (sums, flags) = Exchanges.GetOrAdd(_device.Ordinal, _ => new(() => Exchange(x.device))).Value;
         using var arguments = new KernelArguments();
         arguments.AddMap(x, GramBound.Tile);
@@ -50,24 +55,38 @@ public sealed class GramNormSm90
             arguments.AddMap(gradients[Math.Min(i, gradients.Count - 1)], GramBound.Tile);
         arguments.Add(partial).Add(sums).Add(flags);
         _ = lengths is null ? arguments.Add((nint)0) : arguments.Add(lengths);
-        arguments.Add(samples).Add(rows).Add(Slabs(x));
+        arguments.Add(samples).Add(rows).Add(parts).Add(whole).Add(Slabs(x));
         for (var i = 0; i < GramBound.MostGradients; i++)
             arguments.Add(i < gradients.Count ? Slabs(gradients[i]) : 0);
         arguments.Add(bias ? 1f : 0f);
-        Kernel(GramBound.Defines(x)).Launch(_device.Multiprocessors, Threads, SharedBytes, arguments);
-        return GramBound.Of(_device, partial, x.shape[2], gradients.Sum(g => g.shape[2]));
+        Kernel(x.dtype).Launch(Math.Min(_device.Multiprocessors, whole + ((samples * tiles - whole) * parts)), Threads, SharedBytes, arguments);
+        return GramBound.Of(_device, partial, x.size(2), gradients.Sum(g => g.size(2)));
     }
 
-    private CudaKernel Kernel(string[] defines)
+    /// <summary>Tiles that fill all multiprocessors evenly stay whole; those left are cut into as many parts as end soonest.</summary>
+    /// <param name="slabs">Of a tile: a part has at least eight.</param>
+    internal static (int Whole, int Parts) Parts(int tiles, int slabs, int multiprocessors)
     {
-        var kernel = CudaKernel.Of(_device, File, Name, ownArchitecture: true, defines);
+        int left = tiles % multiprocessors, best = 1;
+        double Time(int parts) => (Math.Ceiling((double)left * parts / multiprocessors) / parts) + (CostOfPart * (parts - 1));
+        for (int parts = 2; parts <= MostParts && left * (parts - 1) <= SlotsOfMultiprocessor * multiprocessors && slabs / parts >= 8; parts++)
+        {
+            if (Time(parts) < Time(best))
+                best = parts;
+        }
+        return left == 0 ? (tiles, 1) : (tiles - left, best);
+    }
+
+    private CudaKernel Kernel(ScalarType type)
+    {
+        var kernel = CudaKernel.Of(_device, File, Name, ownArchitecture: true, GramBound.Half(type));
         kernel.AllowShared(SharedBytes);
         return kernel;
     }
 
     private (Tensor, Tensor) Exchange(Device device) => (
-        empty(_device.Multiprocessors, 2 * GramBound.Tile * GramBound.Tile, dtype: ScalarType.Float32, device: device).DetachFromDisposeScope(),
-        zeros(_device.Multiprocessors, dtype: ScalarType.Int32, device: device).DetachFromDisposeScope());
+        empty(SlotsOfMultiprocessor * _device.Multiprocessors, 2 * GramBound.Tile * GramBound.Tile, dtype: ScalarType.Float32, device: device).DetachFromDisposeScope(),
+        zeros(SlotsOfMultiprocessor * _device.Multiprocessors, dtype: ScalarType.Int32, device: device).DetachFromDisposeScope());
 
-    private static int Slabs(Tensor tensor) => (int)((tensor.shape[2] + GramBound.Slab - 1) / GramBound.Slab);
+    private static int Slabs(Tensor tensor) => (int)((tensor.size(2) + GramBound.Slab - 1) / GramBound.Slab);
 }

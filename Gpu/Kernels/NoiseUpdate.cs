@@ -30,17 +30,17 @@ public sealed class NoiseUpdate(CudaDevice device)
         if (first < 0 || first % ElementsOfDraw != 0)
             throw new ArgumentOutOfRangeException(nameof(first), $"a slice must begin at a multiple of {ElementsOfDraw}, got {first}");
         var kernel = CudaKernel.Of(
-            device, "noise_update.cu", "noise_update", ownArchitecture: false, $"PARAMETER={CodeOf(parameter)}", $"GRADIENT={CodeOf(gradient)}",
-            $"MOMENT={CodeOf(moment)}", $"SECOND={CodeOf(secondMoment)}", $"ADAMW={(step.Optimizer == DpOptimizer.AdamW ? 1 : 0)}");
+            device, "noise_update.cu", "noise_update", ownArchitecture: false, ("PARAMETER", CodeOf(parameter)), ("GRADIENT", CodeOf(gradient)),
+            ("MOMENT", CodeOf(moment)), ("SECOND", CodeOf(secondMoment)), ("ADAMW", step.Optimizer == DpOptimizer.AdamW ? 1 : 0));
         using var arguments = new KernelArguments();
         arguments.Add(parameter);
         foreach (var tensor in (Tensor?[])[gradient, moment, secondMoment])
             _ = tensor is null ? arguments.Add((nint)0) : arguments.Add(tensor);
-        bool wide = ((Tensor?[])[parameter, gradient, moment, secondMoment]).All(t => t is null || TensorMemory.AddressOf(t) % (ElementsOfDraw * t.element_size()) == 0);
+        bool wide = ((Tensor?[])[parameter, gradient, moment, secondMoment]).All(t => t is null || TensorMemory.AddressOf(t) % 16 == 0);
         var numbers = new Numbers(
             step.LearningRate, step.GradientScale, step.WeightDecay, step.Momentum, step.Beta1, step.Beta2, step.Epsilon, step.Correction1, step.Correction2, noise.StdDev);
         arguments.Add(parameter.numel()).Add(first).Add(wide ? 1 : 0).Add((uint)noise.Key).Add((uint)(noise.Key >> 32)).Add(noise.Step).Add(noise.Parameter).Add(numbers);
-        var blocks = (parameter.numel() + (ElementsOfDraw * Threads) - 1) / (ElementsOfDraw * Threads);
+        var blocks = (parameter.numel() + (NumberTypes.VectorElements * Threads) - 1) / (NumberTypes.VectorElements * Threads);
         kernel.Launch((int)Math.Min(blocks, (long)device.Multiprocessors * BlocksPerMultiprocessor), Threads, 0, arguments);
     }
 

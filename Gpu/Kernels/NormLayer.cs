@@ -13,7 +13,7 @@ public sealed class NormLayer(CudaDevice device)
     /// <summary>Whether x [..., C] is contiguous and C a multiple of 8, at most 8192.</summary>
     public static bool Takes(Tensor x, Tensor weight)
     {
-        long channels = x.shape[^1];
+        long channels = x.size(-1);
         return NumberTypes.Code(x.dtype) >= 0 && NumberTypes.Code(weight.dtype) >= 0 && channels <= MostVectors * Threads * NumberTypes.VectorElements && x.is_contiguous() && weight.is_contiguous()
             && NumberTypes.Wide(x, channels) && NumberTypes.Wide(weight, channels);
     }
@@ -23,10 +23,10 @@ public sealed class NormLayer(CudaDevice device)
     {
         ArgumentNullException.ThrowIfNull(x);
         var y = empty_like(x);
-        int channels = (int)x.shape[^1];
+        int channels = (int)x.size(-1);
         using var arguments = new KernelArguments();
         arguments.Add(x).Add(weight).Add(y).Add(channels).Add((float)epsilon);
-        Kernel("rms_norm_forward", x, weight, centred: false).Launch((int)(x.numel() / channels), Threads, 0, arguments);
+        Kernel("rms_norm_forward", x, weight, centred: false, weights: false).Launch((int)(x.numel() / channels), Threads, 0, arguments);
         return y;
     }
 
@@ -37,7 +37,7 @@ public sealed class NormLayer(CudaDevice device)
     {
         ArgumentNullException.ThrowIfNull(x);
         using var scope = NewDisposeScope();
-        int channels = (int)x.shape[^1], samples = (int)x.shape[0], time = (int)(x.numel() / channels / samples);
+        int channels = (int)x.size(-1), samples = (int)x.size(0), time = (int)(x.numel() / channels / samples);
         int pieces = Math.Clamp(device.Multiprocessors * BlocksPerMultiprocessor / samples, 1, time);
         var dx = empty_like(x);
         Tensor? Sums(bool asked) => asked ? empty(samples, pieces, channels, dtype: ScalarType.Float32, device: x.device) : null;
@@ -47,14 +47,14 @@ public sealed class NormLayer(CudaDevice device)
         foreach (var sums in (Tensor?[])[dweight, dbias])
             _ = sums is null ? arguments.Add((nint)0) : arguments.Add(sums);
         arguments.Add(time).Add(channels).Add((float)epsilon).Add(pieces);
-        Kernel("norm_backward", x, weight, centred).Launch(samples * pieces, Threads, 0, arguments);
+        Kernel("norm_backward", x, weight, centred, weights).Launch(samples * pieces, Threads, 0, arguments);
         return (dx.MoveToOuterDisposeScope(), dweight?.sum([1L]).MoveToOuterDisposeScope(), dbias?.sum([1L]).MoveToOuterDisposeScope());
     }
 
-    private CudaKernel Kernel(string name, Tensor x, Tensor weight, bool centred)
+    private CudaKernel Kernel(string name, Tensor x, Tensor weight, bool centred, bool weights)
     {
-        long vectors = (x.shape[^1] + (Threads * NumberTypes.VectorElements) - 1) / (Threads * NumberTypes.VectorElements);
+        long vectors = (x.size(-1) + (Threads * NumberTypes.VectorElements) - 1) / (Threads * NumberTypes.VectorElements);
         return CudaKernel.Of(
-            device, File, name, ownArchitecture: false, $"TYPE={NumberTypes.Code(x.dtype)}", $"WEIGHT={NumberTypes.Code(weight.dtype)}", $"VECTORS={vectors}", $"CENTRED={(centred ? 1 : 0)}");
+            device, File, name, ownArchitecture: false, ("TYPE", NumberTypes.Code(x.dtype)), ("WEIGHT", NumberTypes.Code(weight.dtype)), ("VECTORS", (int)vectors), ("CENTRED", centred ? 1 : 0), ("WEIGHTS", weights ? 1 : 0));
     }
 }

@@ -12,7 +12,7 @@ public sealed class Rotary(CudaDevice device)
     /// <summary>Whether query and key [B, T, H, HS] are contiguous and of the tables' type, HS a multiple of 16.</summary>
     public static bool Takes(Tensor query, Tensor key, Tensor cos) =>
         NumberTypes.Code(query.dtype) >= 0 && query.dtype == key.dtype && query.dtype == cos.dtype && query.is_contiguous() && key.is_contiguous() && cos.is_contiguous()
-        && query.shape[^1] % (Halves * NumberTypes.VectorElements) == 0 && NumberTypes.Wide(query, query.shape[^1]) && NumberTypes.Wide(key, key.shape[^1]) && NumberTypes.Wide(cos, cos.shape[^1]);
+        && query.size(-1) % (Halves * NumberTypes.VectorElements) == 0 && NumberTypes.Wide(query, query.size(-1)) && NumberTypes.Wide(key, key.size(-1)) && NumberTypes.Wide(cos, cos.size(-1));
 
     /// <summary>Both turned, or turned back; the caller owns the results.</summary>
     /// <param name="query">[B, T, H, HS].</param>
@@ -24,13 +24,13 @@ public sealed class Rotary(CudaDevice device)
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(cos);
-        long table = query.shape[1] * query.shape[3];
+        long table = query.size(1) * query.size(3);
         var (turnedQuery, turnedKey) = (empty_like(query), empty_like(key));
         using var arguments = new KernelArguments();
-        arguments.Add(query).Add(turnedQuery).Add((int)query.shape[2]).Add(key).Add(turnedKey).Add((int)key.shape[2]).Add(cos).Add(sin);
-        arguments.Add(cos.numel() > table ? table : 0L).Add((int)query.shape[0]).Add((int)query.shape[1]).Add((int)query.shape[3]).Add(backward ? 1 : 0);
+        arguments.Add(query).Add(turnedQuery).Add((int)query.size(2)).Add(key).Add(turnedKey).Add((int)key.size(2)).Add(cos).Add(sin);
+        arguments.Add(cos.numel() > table ? table : 0L).Add((int)query.size(0)).Add((int)query.size(1)).Add((int)query.size(3)).Add(backward ? 1 : 0);
         long items = (query.numel() + key.numel()) / (Halves * NumberTypes.VectorElements);
-        CudaKernel.Of(device, "rotary.cu", "rotary", ownArchitecture: false, $"TYPE={NumberTypes.Code(query.dtype)}")
+        CudaKernel.Of(device, "rotary.cu", "rotary", ownArchitecture: false, ("TYPE", NumberTypes.Code(query.dtype)))
             .Launch((int)Math.Clamp((items + Threads - 1) / Threads, 1, (long)device.Multiprocessors * BlocksPerMultiprocessor), Threads, 0, arguments);
         return (turnedQuery, turnedKey);
     }

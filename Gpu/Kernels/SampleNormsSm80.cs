@@ -30,14 +30,14 @@ public sealed class SampleNormsSm80
     public Tensor ByGram(Tensor x, IReadOnlyList<Tensor> gradients, bool bias = false, Tensor? lengths = null)
     {
         GramBound.Check(x, gradients);
-        int samples = (int)x.shape[0], rows = (int)((x.shape[1] + GramBound.Tile - 1) / GramBound.Tile), tiles = rows * (rows + 1) / 2;
+        int samples = (int)x.size(0), rows = (int)((x.size(1) + GramBound.Tile - 1) / GramBound.Tile), tiles = rows * (rows + 1) / 2;
         using var partial = empty(samples, tiles, GramBound.Sums, dtype: ScalarType.Float32, device: x.device);
         using var arguments = new KernelArguments();
         arguments.Add(x).Add(new Gradients(gradients)).Add(partial);
         AddLengths(arguments, lengths);
-        arguments.Add(tiles).Add((int)x.shape[1]).Add((int)x.shape[2]).Add(bias ? 1f : 0f).Add(Wide(x)).Add(gradients.All(g => Wide(g) == 1) ? 1 : 0);
+        arguments.Add(tiles).Add((int)x.size(1)).Add((int)x.size(2)).Add(bias ? 1f : 0f).Add(Wide(x)).Add(gradients.All(g => Wide(g) == 1) ? 1 : 0);
         Kernel(x, "gram_norm").Launch(samples * tiles, Threads, SharedBytes, arguments);
-        return GramBound.Of(_device, partial, x.shape[2], gradients.Sum(g => g.shape[2]));
+        return GramBound.Of(_device, partial, x.size(2), gradients.Sum(g => g.size(2)));
     }
 
     /// <summary>From the tiles of the gradients themselves, made, squared, summed and dropped.</summary>
@@ -45,7 +45,7 @@ public sealed class SampleNormsSm80
     {
         GramBound.Check(x, gradients);
         using var scope = NewDisposeScope();
-        int samples = (int)x.shape[0], time = (int)x.shape[1], tilesIn = Tiles(x);
+        int samples = (int)x.size(0), time = (int)x.size(1), tilesIn = Tiles(x);
         int all = gradients.Sum(g => Tiles(g) * tilesIn), offset = 0;
         var partial = empty(samples, all, dtype: ScalarType.Float32, device: x.device);
         foreach (var g in gradients)
@@ -53,7 +53,7 @@ public sealed class SampleNormsSm80
             using var arguments = new KernelArguments();
             arguments.Add(x).Add(g).Add(partial);
             AddLengths(arguments, lengths);
-            arguments.Add(Tiles(g)).Add(tilesIn).Add(all).Add(offset).Add(time).Add((int)x.shape[2]).Add((int)g.shape[2]).Add(Wide(x)).Add(Wide(g));
+            arguments.Add(Tiles(g)).Add(tilesIn).Add(all).Add(offset).Add(time).Add((int)x.size(2)).Add((int)g.size(2)).Add(Wide(x)).Add(Wide(g));
             Kernel(x, "direct_norm").Launch(samples * Tiles(g) * tilesIn, Threads, SharedBytes, arguments);
             offset += Tiles(g) * tilesIn;
         }
@@ -78,30 +78,30 @@ public sealed class SampleNormsSm80
     private void RowNorms(Tensor matrix, Tensor norms)
     {
         using var arguments = new KernelArguments();
-        long rows = matrix.shape[0] * matrix.shape[1];
-        arguments.Add(matrix).Add(norms).Add(rows).Add((int)matrix.shape[2]);
-        CudaKernel.Of(_device, File, "row_norms", ownArchitecture: false, GramBound.Defines(matrix)).Launch((int)((rows + RowsOfBlock - 1) / RowsOfBlock), Threads, 0, arguments);
+        long rows = matrix.size(0) * matrix.size(1);
+        arguments.Add(matrix).Add(norms).Add(rows).Add((int)matrix.size(2));
+        CudaKernel.Of(_device, File, "row_norms", ownArchitecture: false, GramBound.Half(matrix.dtype)).Launch((int)((rows + RowsOfBlock - 1) / RowsOfBlock), Threads, 0, arguments);
     }
 
     private CudaKernel Kernel(Tensor x, string name)
     {
-        var kernel = CudaKernel.Of(_device, File, name, ownArchitecture: false, GramBound.Defines(x));
+        var kernel = CudaKernel.Of(_device, File, name, ownArchitecture: false, GramBound.Half(x.dtype));
         kernel.AllowShared(SharedBytes);
         return kernel;
     }
 
     private static void AddLengths(KernelArguments arguments, Tensor? lengths) => _ = lengths is null ? arguments.Add((nint)0) : arguments.Add(lengths);
 
-    private static int Tiles(Tensor tensor) => (int)((tensor.shape[2] + GramBound.Tile - 1) / GramBound.Tile);
+    private static int Tiles(Tensor tensor) => (int)((tensor.size(2) + GramBound.Tile - 1) / GramBound.Tile);
 
-    private static int Wide(Tensor tensor) => tensor.shape[2] % 8 == 0 && TensorMemory.AddressOf(tensor) % 16 == 0 ? 1 : 0;
+    private static int Wide(Tensor tensor) => tensor.size(2) % 8 == 0 && TensorMemory.AddressOf(tensor) % 16 == 0 ? 1 : 0;
 
     /// <summary>The kernel's struct Gradients.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private readonly struct Gradients(IReadOnlyList<Tensor> gs)
     {
         private readonly nint _g0 = TensorMemory.AddressOf(gs[0]), _g1 = gs.Count > 1 ? TensorMemory.AddressOf(gs[1]) : 0, _g2 = gs.Count > 2 ? TensorMemory.AddressOf(gs[2]) : 0;
-        private readonly int _width0 = (int)gs[0].shape[2], _width1 = gs.Count > 1 ? (int)gs[1].shape[2] : 0, _width2 = gs.Count > 2 ? (int)gs[2].shape[2] : 0;
+        private readonly int _width0 = (int)gs[0].size(2), _width1 = gs.Count > 1 ? (int)gs[1].size(2) : 0, _width2 = gs.Count > 2 ? (int)gs[2].size(2) : 0;
         private readonly int _count = gs.Count;
     }
 }

@@ -11,7 +11,7 @@ public sealed class TokenLoss(CudaDevice device)
     private const int Threads = 256;
 
     /// <summary>Whether logits [R, V'] are contiguous, V' a multiple of 8.</summary>
-    public static bool Takes(Tensor logits) => NumberTypes.Code(logits.dtype) >= 0 && logits.dim() == 2 && logits.is_contiguous() && NumberTypes.Wide(logits, logits.shape[1]);
+    public static bool Takes(Tensor logits) => NumberTypes.Code(logits.dtype) >= 0 && logits.dim() == 2 && logits.is_contiguous() && NumberTypes.Wide(logits, logits.size(1));
 
     /// <summary>Losses and log-sum-exps, float32 [R] each; the caller owns both.</summary>
     /// <param name="logits">[R, V'], of which the first V are logits.</param>
@@ -19,11 +19,11 @@ public sealed class TokenLoss(CudaDevice device)
     public (Tensor Losses, Tensor LogSumExps) Forward(Tensor logits, Tensor targets, long vocabulary)
     {
         ArgumentNullException.ThrowIfNull(logits);
-        var losses = empty(logits.shape[0], dtype: ScalarType.Float32, device: logits.device);
+        var losses = empty(logits.size(0), dtype: ScalarType.Float32, device: logits.device);
         var logSumExps = empty_like(losses);
         using var arguments = new KernelArguments();
-        arguments.Add(logits).Add(targets).Add(losses).Add(logSumExps).Add((int)vocabulary).Add((int)logits.shape[1]);
-        Kernel("token_loss_forward", logits).Launch((int)logits.shape[0], Threads, 0, arguments);
+        arguments.Add(logits).Add(targets).Add(losses).Add(logSumExps).Add((int)vocabulary).Add((int)logits.size(1));
+        Kernel("token_loss_forward", logits).Launch((int)logits.size(0), Threads, 0, arguments);
         return (losses, logSumExps);
     }
 
@@ -33,9 +33,9 @@ public sealed class TokenLoss(CudaDevice device)
     {
         ArgumentNullException.ThrowIfNull(logits);
         using var arguments = new KernelArguments();
-        arguments.Add(logits).Add(targets).Add(g).Add(logSumExps).Add((int)vocabulary).Add((int)logits.shape[1]);
-        Kernel("token_loss_backward", logits).Launch((int)logits.shape[0], Threads, 0, arguments);
+        arguments.Add(logits).Add(targets).Add(g).Add(logSumExps).Add((int)vocabulary).Add((int)logits.size(1));
+        Kernel("token_loss_backward", logits).Launch((int)logits.size(0), Threads, 0, arguments);
     }
 
-    private CudaKernel Kernel(string name, Tensor logits) => CudaKernel.Of(device, File, name, ownArchitecture: false, $"TYPE={NumberTypes.Code(logits.dtype)}");
+    private CudaKernel Kernel(string name, Tensor logits) => CudaKernel.Of(device, File, name, ownArchitecture: false, ("TYPE", NumberTypes.Code(logits.dtype)));
 }

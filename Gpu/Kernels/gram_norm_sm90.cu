@@ -12,14 +12,15 @@
 // One block an SM. Warpgroup 0 feeds a ring of STAGES slabs of 64 columns by bulk tensor copies; warpgroups 1 and 2 multiply
 // (wgmma, 64 rows each): first the Gram tile of x over P, kept in registers, then that of g over D, then the two are multiplied
 // and summed. FLOPs: T^2 (P + D) B for the halves on and below the diagonal.
-// The work is one line of slabs, cut into equal parts, one a block, wherever that falls ("stream-K", arXiv:2301.03598): a block
-// that begins in the middle of a tile leaves its sums in `rest` for the block that has the tile's beginning, which adds them in
-// the order of the slabs: the same bits every time. Parts are dealt backwards, so a block waits only for blocks launched before it.
+// Tiles that fill all SMs evenly are dealt whole, so that the blocks go through the same columns at the same time and find them in the
+// cache. Those left over are cut into `parts` by columns ("split-K"), all first parts first: each part but the last leaves its sums in
+// `rest`, and the block with the last adds them in order: the same bits every time. It waits for parts dealt before its own; all blocks are on the
+// chip at once, one an SM, so these are done or being done.
 
 // What a bulk copy knows of a tensor; filled by the driver (cuTensorMapEncodeTiled).
 struct __align__(64) TensorMap { unsigned long long opaque[16]; };
 
-#ifdef HALF
+#if HALF
 #define TYPE "f16"
 #else
 #define TYPE "bf16"
@@ -79,33 +80,31 @@ __device__ __forceinline__ void fence() { asm volatile("wgmma.fence.sync.aligned
 __device__ __forceinline__ void commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int N> __device__ __forceinline__ void wait_groups() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(N) : "memory"); }
 
-// The line of work. A job is a tile of a sample: first the n tiles on the diagonal, then those below it, sample after sample.
-// A slab costs 3 units on the diagonal, where a quarter of the tile is left out, and 4 below it.
-struct Job { int sample, row, column; };
+// A job is a tile of a sample, or a part of its slabs.
+struct Job { int sample, tile, row, column, first, last, part, left; };   // slabs from first to before last; the tile's place among those in parts
 
-struct Line {
-    int tiles, rows, slabs;   // tiles of a sample, rows of tiles, slabs of a job
-    long long total;          // units
-    __device__ __forceinline__ long long sample_units() const { return (long long)slabs * (3 * rows + 2 * rows * (rows - 1)); }
-    __device__ __forceinline__ Job job(int index) const {
-        int sample = index / tiles, k = index % tiles;
-        if (k < rows) return { sample, k, k };
-        k -= rows;
-        int row = (int)((sqrtf(8.0f * k + 1.0f) + 1.0f) * 0.5f);
-        while (row * (row + 1) / 2 <= k) row++;
-        while (row * (row - 1) / 2 > k) row--;
-        return { sample, row, k - row * (row - 1) / 2 };
+struct Work {
+    int tiles, slabs, whole, left, parts;   // tiles of a sample, slabs of a tile, tiles dealt whole, tiles in parts, parts
+    __device__ __forceinline__ int count() const { return whole + left * parts; }
+    __device__ __forceinline__ Job at(int index) const {
+        Job job = { 0, index, 0, 0, 0, slabs, parts - 1, 0 };
+        if (index >= whole) {
+            int r = index - whole;
+            job.part = r / left;
+            job.left = r - job.part * left;
+            job.tile = whole + job.left;
+            job.first = slabs * job.part / parts;
+            job.last = slabs * (job.part + 1) / parts;
+        }
+        job.sample = job.tile / tiles;
+        int k = job.tile - job.sample * tiles;
+        int row = (int)((sqrtf(8.0f * k + 1.0f) - 1.0f) * 0.5f);
+        while ((row + 1) * (row + 2) / 2 <= k) row++;
+        while (row * (row + 1) / 2 > k) row--;
+        job.row = row;
+        job.column = k - row * (row + 1) / 2;
+        return job;
     }
-    // The job and slab at a place of the line.
-    __device__ __forceinline__ int2 at(long long unit) const {
-        long long all = sample_units(), diagonal = 3ll * slabs * rows;
-        int sample = (int)(unit / all);
-        long long r = unit % all;
-        if (r < diagonal) return { sample * tiles + (int)(r / (3 * slabs)), (int)(r % (3 * slabs)) / 3 };
-        r -= diagonal;
-        return { sample * tiles + rows + (int)(r / (4 * slabs)), (int)(r % (4 * slabs)) / 4 };
-    }
-    __device__ __forceinline__ int2 part(int index) const { return at(total * index / gridDim.x); }
 };
 
 struct Ring {
@@ -171,9 +170,9 @@ __device__ __forceinline__ void await_flag(int* flag) {
 extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
     const __grid_constant__ TensorMap xMap, const __grid_constant__ TensorMap g0Map, const __grid_constant__ TensorMap g1Map,
     const __grid_constant__ TensorMap g2Map,
-    float* __restrict__ partial, float4* __restrict__ rest, int* __restrict__ flags,   // rest (grid, 2, 16, 256) of four, flags (grid) of 0
+    float* __restrict__ partial, float4* __restrict__ rest, int* __restrict__ flags,   // (left, parts - 1, 2, 16, 256) of four, and as many flags of 0
     const int* __restrict__ lengths,                                                    // (B), or null: all have T
-    int samples, int rows, int xSlabs, int g0Slabs, int g1Slabs, int g2Slabs, float bias) {
+    int samples, int rows, int parts, int whole, int xSlabs, int g0Slabs, int g1Slabs, int g2Slabs, float bias) {
     extern __shared__ __align__(1024) unsigned char memory[];
     __shared__ __align__(8) unsigned long long bars[2 * STAGES];
     __shared__ float sums[8][5];
@@ -184,21 +183,18 @@ extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     }
     __syncthreads();
-    Line line = { rows * (rows + 1) / 2, rows, xSlabs + g0Slabs + g1Slabs + g2Slabs, 0 };
-    line.total = line.sample_units() * samples;
-    int mine = gridDim.x - 1 - blockIdx.x;
-    int2 place = line.part(mine), end = line.part(mine + 1);
-    int warpgroup = threadIdx.x >> 7;
+    int tiles = rows * (rows + 1) / 2;
+    Work work = { tiles, xSlabs + g0Slabs + g1Slabs + g2Slabs, whole, samples * tiles - whole, parts };
+    int jobs = work.count(), warpgroup = threadIdx.x >> 7;
     if (warpgroup == 0) {
         asm volatile("setmaxnreg.dec.sync.aligned.u32 40;");
         if (threadIdx.x == 0) {
             ring.phase = 1;   // the ring starts empty
-            for (; place.x < end.x || (place.x == end.x && place.y < end.y); place = { place.x + 1, 0 }) {
-                Job job = line.job(place.x);
+            for (int index = blockIdx.x; index < jobs; index += gridDim.x) {
+                Job job = work.at(index);
                 if (lengths && job.row * TILE >= lengths[job.sample]) continue;
                 bool diagonal = job.row == job.column;
-                int last = place.x == end.x ? end.y : line.slabs;
-                for (int s = place.y; s < last; s++) {
+                for (int s = job.first; s < job.last; s++) {
                     // Addresses of parameters, so chosen one by one.
                     int at = s - xSlabs;
                     const TensorMap* map = at < 0 ? &xMap : at < g0Slabs ? &g0Map : at < g0Slabs + g1Slabs ? &g1Map : &g2Map;
@@ -217,36 +213,35 @@ extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
         int group = warpgroup - 1, lane = threadIdx.x & 31, warp = (threadIdx.x - 128) >> 5, thread = threadIdx.x - 128;
         bool leader = (threadIdx.x & 127) == 0;
         float cx[64], cg[64];
-        for (; place.x < end.x || (place.x == end.x && place.y < end.y); place = { place.x + 1, 0 }) {
-            Job job = line.job(place.x);
-            float* to = partial + ((size_t)job.sample * line.tiles + place.x % line.tiles) * 5;
-            if (lengths && job.row * TILE >= lengths[job.sample]) {
-                if (place.y == 0 && thread < 5) to[thread] = 0;
+        for (int index = blockIdx.x; index < jobs; index += gridDim.x) {
+            Job job = work.at(index);
+            float* to = partial + (size_t)job.tile * 5;
+            bool lastPart = job.part == parts - 1;
+            if (lengths && job.row * TILE >= lengths[job.sample]) {   // g has nothing but zeros there
+                if (lastPart && thread < 5) to[thread] = 0;
                 continue;
             }
             bool diagonal = job.row == job.column;
-            int last = place.x == end.x ? end.y : line.slabs;
-            gram(cx, ring, min(last, xSlabs) - place.y, diagonal, group, leader);
-            gram(cg, ring, last - max(place.y, xSlabs), diagonal, group, leader);
-            if (place.y > 0) {   // the beginning is another's
-                float4* slot = rest + (size_t)mine * 2 * 16 * 256;
-                if (place.y < xSlabs) leave(slot, cx, thread);
-                if (last > xSlabs) leave(slot + 16 * 256, cg, thread);
+            gram(cx, ring, min(job.last, xSlabs) - job.first, diagonal, group, leader);
+            gram(cg, ring, job.last - max(job.first, xSlabs), diagonal, group, leader);
+            if (!lastPart) {
+                int slot = job.left * (parts - 1) + job.part;
+                float4* mine = rest + (size_t)slot * 2 * 16 * 256;
+                if (job.first < xSlabs) leave(mine, cx, thread);
+                if (job.last > xSlabs) leave(mine + 16 * 256, cg, thread);
                 __threadfence();
                 asm volatile("bar.sync 1, 256;" ::: "memory");
-                if (thread == 0) raise_flag(flags + mine);
+                if (thread == 0) raise_flag(flags + slot);
                 continue;
             }
-            for (int other = mine + 1; last < line.slabs; other++) {   // the rest is others'
-                int2 from = line.part(other), until = line.part(other + 1);
-                int next = until.x == place.x ? until.y : line.slabs;
-                if (next > last) {
-                    if (thread == 0) await_flag(flags + other);
+            if (job.first > 0) {
+                for (int part = 0; part < parts - 1; part++) {
+                    int slot = job.left * (parts - 1) + part;
+                    if (thread == 0) await_flag(flags + slot);
                     asm volatile("bar.sync 1, 256;" ::: "memory");
-                    const float4* slot = rest + (size_t)other * 2 * 16 * 256;
-                    if (from.y < xSlabs) take(slot, cx, thread);
-                    if (next > xSlabs) take(slot + 16 * 256, cg, thread);
-                    last = next;
+                    const float4* others = rest + (size_t)slot * 2 * 16 * 256;
+                    if (work.slabs * part / parts < xSlabs) take(others, cx, thread);
+                    if (work.slabs * (part + 1) / parts > xSlabs) take(others + 16 * 256, cg, thread);
                 }
             }
             float sums5[5] = { 0, 0, 0, 0, 0 };

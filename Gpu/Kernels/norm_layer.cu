@@ -3,7 +3,7 @@
 //   backward: with n = (x - mean) rstd (no mean for RMSNorm) and h = g w: dx = rstd (h - mean(h)[CENTRED] - n mean(h n)),
 //             dw_b = sum_t g n and db_b = sum_t g of each sample b, in `pieces` parts
 //
-// Shapes: R rows of C channels, B samples of T rows. x, g, y, dx (R, C) of TYPE, w (C) of WEIGHT; dw, db (B, pieces, C) f32, or null.
+// Shapes: R rows of C channels, B samples of T rows. x, g, y, dx (R, C) of TYPE, w (C) of WEIGHT; dw, db (B, pieces, C) f32, with WEIGHTS.
 // C a multiple of 8 and at most 2048 VECTORS: a row lies in the block's registers, 8 VECTORS numbers a thread, and is read once.
 // Memory-bound: forward 2 R C numbers, backward 3 R C. Launch: 256 threads; forward grid R, backward grid B * pieces.
 #include "numbers.cuh"
@@ -42,7 +42,7 @@ extern "C" __global__ void __launch_bounds__(256) norm_backward(
     for (int i = 0; i < VECTORS; i++) {
         int c = 8 * (i * 256 + threadIdx.x);
         #pragma unroll
-        for (int k = 0; k < 8; k++) dw[i][k] = db[i][k] = 0;
+        for (int k = 0; k < 8; k++) if (WEIGHTS) dw[i][k] = db[i][k] = 0;
         if (c < channels) load<WEIGHT>(w[i], weight, c, 0, true);
     }
     for (int t = piece; t < time; t += pieces) {
@@ -80,8 +80,10 @@ extern "C" __global__ void __launch_bounds__(256) norm_backward(
             #pragma unroll
             for (int k = 0; k < 8; k++) {
                 float n = (v[i][k] - mean) * rstd, h = d[i][k] * w[i][k];
-                dw[i][k] += d[i][k] * n;
-                db[i][k] += d[i][k];
+                if (WEIGHTS) {
+                    dw[i][k] += d[i][k] * n;
+                    if (CENTRED) db[i][k] += d[i][k];
+                }
                 v[i][k] = n;
                 d[i][k] = h;
                 sums[0] += h;
@@ -99,11 +101,12 @@ extern "C" __global__ void __launch_bounds__(256) norm_backward(
             store<TYPE>(dx, row + c, d[i], 0, true);
         }
     }
+    if (!WEIGHTS) return;
     #pragma unroll
     for (int i = 0; i < VECTORS; i++) {
         int c = 8 * (i * 256 + threadIdx.x);
         if (c >= channels) continue;
-        if (dweight) store<F32>(dweight + (size_t)blockIdx.x * channels, c, dw[i], 0, true);
-        if (dbias) store<F32>(dbias + (size_t)blockIdx.x * channels, c, db[i], 0, true);
+        store<F32>(dweight + (size_t)blockIdx.x * channels, c, dw[i], 0, true);
+        if (CENTRED) store<F32>(dbias + (size_t)blockIdx.x * channels, c, db[i], 0, true);
     }
 }

@@ -12,7 +12,7 @@
 // row_norms: out (rows) f32 = |row|, rounded upwards, of (rows, width); one warp a row.
 // direct_norm_bound: bound (B) f32 from direct_norm's sums and the rows' norms; grid B, 128 threads.
 
-#ifdef HALF
+#if HALF
 #define TYPE "f16"
 #else
 #define TYPE "bf16"
@@ -28,7 +28,7 @@ typedef unsigned short Number;
 __device__ __forceinline__ unsigned smem_of(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
 
 __device__ __forceinline__ float widen(Number n) {
-#ifdef HALF
+#if HALF
     float value;
     asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(n));
     return value;

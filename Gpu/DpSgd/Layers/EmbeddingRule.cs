@@ -11,7 +11,7 @@ internal sealed class EmbeddingRule(BackwardPass pass, ClippingGroup group, Clip
     public override IReadOnlyList<Tensor> Forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        return [weight.Parameter.index_select(0, x.reshape(-1)).view(x.shape[0], x.shape[1], -1).MoveToOuterDisposeScope()];
+        return [weight.Parameter.index_select(0, x.reshape(-1)).view(x.size(0), x.size(1), -1).MoveToOuterDisposeScope()];
     }
 
     public override Tensor? Backward(Tensor x, IReadOnlyList<Tensor> outputGradients, bool needsInput)
@@ -36,13 +36,13 @@ internal sealed class PositionRule(BackwardPass pass, ClippingGroup group, Clipp
     public override IReadOnlyList<Tensor> Forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        return [(x + positions.Parameter.narrow(0, 0, x.shape[1])).MoveToOuterDisposeScope()];
+        return [(x + positions.Parameter.narrow(0, 0, x.size(1))).MoveToOuterDisposeScope()];
     }
 
     public override Tensor? Backward(Tensor x, IReadOnlyList<Tensor> outputGradients, bool needsInput)
     {
         var g = outputGradients[0];
-        Send(new RowSamples([(positions, g.reshape(g.shape[0], -1))]));
+        Send(new RowSamples([(positions, g.reshape(g.size(0), -1))]));
         return needsInput ? g.alias() : null;
     }
 }

@@ -30,7 +30,7 @@ internal abstract class LayerRule(BackwardPass pass, ClippingGroup group, Parame
             return Forward(x);
         if (pass.Batch == 0)
             throw new InvalidOperationException($"{layer} computes gradients for differentially private training, but no micro-batch was started");
-        if (x.shape[0] != pass.Batch || x.dim() < 2)
+        if (x.size(0) != pass.Batch || x.dim() < 2)
             throw new InvalidOperationException($"{layer} must see the micro-batch's {pass.Batch} samples as its first dimension, got [{string.Join(", ", x.shape)}]: otherwise samples cannot be told apart");
         // TorchSharp makes a tensor like each output, which goes with this scope.
         using var scope = NewDisposeScope();

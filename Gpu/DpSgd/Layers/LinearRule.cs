@@ -23,7 +23,7 @@ internal class LinearRule(
         if (!needsInput)
             return null;
         using var scope = NewDisposeScope();
-        long outer = x.numel() / x.shape[^1];
+        long outer = x.numel() / x.size(-1);
         Tensor? dx = null;
         for (int i = 0; i < layers.Count; i++)
         {
@@ -45,7 +45,7 @@ internal class LinearRule(
     }
 
     // [B, ..., N] to [B, T, N]; a batch of vectors is sequences of one.
-    private static Tensor Rows(Tensor x) => x.dim() == 3 ? x.is_contiguous() ? x : x.contiguous() : x.reshape(x.shape[0], -1, x.shape[^1]);
+    private static Tensor Rows(Tensor x) => x.dim() == 3 ? x.is_contiguous() ? x : x.contiguous() : x.reshape(x.size(0), -1, x.size(-1));
 
     private static Parameter First(IReadOnlyList<(Projection, ClippedParameter? Weight, ClippedParameter? Bias)> layers) =>
         layers.Select(l => l.Weight ?? l.Bias).First(p => p is not null)!.Parameter;
@@ -77,7 +77,7 @@ internal sealed class LowRankRule(BackwardPass pass, ClippingGroup group, LowRan
     public override Tensor? Backward(Tensor x, IReadOnlyList<Tensor> outputGradients, bool needsInput)
     {
         using var scope = NewDisposeScope();
-        var (rows, g) = (x.reshape(x.shape[0], -1, x.shape[^1]), outputGradients[0].reshape(x.shape[0], -1, branch.OutSize));
+        var (rows, g) = (x.reshape(x.size(0), -1, x.size(-1)), outputGradients[0].reshape(x.size(0), -1, branch.OutSize));
         // [B, T, r] is made anew: it is small beside x, and so need not be kept from the forward pass.
         var inner = nn.functional.linear(rows, branch.A).mul_(branch.Scale);
         var dinner = g.matmul(branch.B).mul_(branch.Scale);

@@ -9,7 +9,7 @@ internal sealed class NormRule(BackwardPass pass, ClippingGroup group, Tensor we
     : LayerRule(pass, group, (trainedWeight ?? trainedBias)!.Parameter, name)
 {
     public override IReadOnlyList<Tensor> Forward(Tensor x) =>
-        [bias is null ? RmsNorm.Apply(x, weight, epsilon) : nn.functional.layer_norm(x, [weight.shape[0]], weight, bias, epsilon)];
+        [bias is null ? RmsNorm.Apply(x, weight, epsilon) : nn.functional.layer_norm(x, [weight.size(0)], weight, bias, epsilon)];
 
     public override Tensor? Backward(Tensor x, IReadOnlyList<Tensor> outputGradients, bool needsInput)
     {

@@ -108,7 +108,7 @@ public sealed class TorchDpKernelsTests : IDisposable
         var (gradient, bias, rows, table) = (empty([6, 4]), empty([6]), empty([6]), zeros([7, 6]));
         kernels.AddWeightedGradients(x, [(g, gradient, false)], factors);
         kernels.AddWeightedBias(g, factors, bias, false);
-        kernels.AddWeightedRows(g.select(1, 0).contiguous(), factors, rows, false);
+        kernels.AddWeightedRows([(g.select(1, 0).contiguous(), rows, false)], factors);
         kernels.AddWeightedEmbedding(ids, g, factors, table);
         var kept = tensor(new long[] { 0, 2 });
         Assert.True(gradient.allclose(g.index_select(0, kept).reshape(-1, 6).t().mm(x.index_select(0, kept).reshape(-1, 4)), 1e-5, 1e-5));

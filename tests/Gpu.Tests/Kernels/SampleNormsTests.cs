@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace Chorus.Gpu.Tests.Kernels;
 
-/// <summary>The kernels that norm samples, against float64: never below it, and within a thousandth.</summary>
+/// <summary>The kernels that norm samples, against float64: never below it, and above it by no more than the error bound that is added and 2e-4.</summary>
 [Collection(TorchCollection.Name)]
 public sealed class SampleNormsTests : IDisposable
 {
@@ -131,16 +131,16 @@ public sealed class SampleNormsTests : IDisposable
         var wide = x.to(ScalarType.Float64);
         for (int b = 0; b < x.shape[0]; b++)
         {
-            double exact = 0;
-            foreach (var g in gs.Select(g => g[b].to(ScalarType.Float64)))
-            {
-                exact += g.t().mm(wide[b]).square().sum().cpu().item<double>();
-                if (bias)
-                    exact += g.sum([0L]).square().sum().cpu().item<double>();
-            }
-            // The square: twice the thousandth of the norm, and what the float32 result itself is rounded by.
+            var a = wide[b].mm(wide[b].t()) + (bias ? 1 : 0);
+            var c = gs.Select(g => g[b].to(ScalarType.Float64)).Select(g => g.mm(g.t())).Aggregate((p, q) => p + q);
+            double Of(Tensor t) => t.cpu().item<double>();
+            double exact = Of((a * c).sum()), gammaX = GramBound.Gamma(x.shape[2]), gammaG = GramBound.Gamma(gs.Sum(g => g.shape[2])), gammaT = GramBound.Gamma(x.shape[1]);
+            double gram = gammaX * Of(a.trace()) * (Of(c.norm()) + gammaG * Of(c.trace())) + gammaG * Of(c.trace()) * Of(a.norm());
+            double direct = Math.Pow(Math.Sqrt(exact) + gammaT * Of((a.diagonal() * c.diagonal()).sqrt().sum()), 2) - exact;
             double bound = bounds[b].cpu().item<float>();
-            Assert.True(bound >= exact * (1 - 1e-7) && bound <= exact * (1 + 2e-3) + 1e-37, $"[{string.Join(", ", x.shape)}] {x.dtype}, sample {b}: bound {bound:R}, exact {exact:R}, ratio - 1 {bound / exact - 1:E2}");
+            Assert.True(
+                bound >= exact * (1 - 1e-7) && bound <= exact * (1 + 4e-4) + 1.1 * Math.Max(gram, direct) + 1e-37,
+                $"[{string.Join(", ", x.shape)}] {x.dtype}, sample {b}: bound {bound:R}, exact {exact:R}, ratio - 1 {bound / exact - 1:E2}");
         }
     }
 }
