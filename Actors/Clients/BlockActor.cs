@@ -4,6 +4,7 @@ using Akka.Event;
 using Chorus.Actors.Candidates;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Hosting;
+using Chorus.Actors.Telemetry;
 using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Popri;
 using static Chorus.Actors.Clients.BlockProtocol;
@@ -149,6 +150,7 @@ public sealed class BlockActor : UntypedActor
     private void Finish()
     {
         var work = _work!;
+        ChorusMetrics.CountVotes(work.Run, _sampled.Length, _tally);
         _finished = new(work.Run, work.Round, work.Block, work.Lease, _sum, _sampled, _tally);
         Offer(_finished);
     }

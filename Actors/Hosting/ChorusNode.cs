@@ -14,6 +14,7 @@ using Chorus.Actors.Ledger;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
+using Chorus.Actors.Telemetry;
 using Chorus.Gpu.Runtime;
 using Microsoft.Data.Sqlite;
 
@@ -28,6 +29,19 @@ public sealed class ChorusNode : IAsyncDisposable
     private const string EvaluatorName = "evaluator";
     private const string BlocksName = "client-blocks";
     private const int Shards = 100;
+
+    private static readonly TimeSpan MetricsEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>Actors whose mailboxes say how busy a node is.</summary>
+    private static readonly (string Name, string Path)[] Measured =
+    [
+        ("coordinator", $"user/{CoordinatorName}/{CoordinatorName}"),
+        ("policy", $"user/{PolicyName}/{PolicyName}"),
+        ("evaluator", $"user/{EvaluatorName}/{EvaluatorName}"),
+        ("collector", "user/collector"),
+        ("candidates", "user/candidates"),
+        ("data", "user/data"),
+    ];
 
     private readonly DeviceThread? _device;
 
@@ -167,6 +181,7 @@ public sealed class ChorusNode : IAsyncDisposable
 
     private async Task StartActorsAsync(NodeOptions options)
     {
+        System.ActorOf(NodeMetricsActor.Props(Measured, MetricsEvery), "metrics");
         var coordinator = Proxy(CoordinatorName, "coordinator");
         var sharding = ClusterSharding.Get(System);
         var extractor = new BlockMessages();

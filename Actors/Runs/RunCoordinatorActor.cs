@@ -9,6 +9,7 @@ using Chorus.Actors.Candidates;
 using Chorus.Actors.Evaluation;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Policy;
+using Chorus.Actors.Telemetry;
 using Chorus.Simulation.Embedding;
 using Chorus.Simulation.Metrics;
 using Chorus.Simulation.Popri;
@@ -33,6 +34,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly IActorRef _source;
     private readonly IActorRef _ledger;
+    private readonly RunTrace _trace;
     private RunState _state = RunState.Empty;
     private bool _over;
 
@@ -40,6 +42,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     {
         _context = context;
         _peers = peers;
+        _trace = new RunTrace(context.Run, TimeProvider.System);
         _source = Context.ActorOf(CandidateSourceActor.Props(), "candidates");
         _ledger = Context.Watch(Context.ActorOf(LedgerActor.Props(LedgerFiles.PersistenceId, context.Ledger is null ? "" : LedgerFiles.JournalPlugin), "ledger"));
         Recover<IEvent>(e => _state = _state.Apply(e));
@@ -89,11 +92,20 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr) =>
         End(RunOutcome.Failed, $"the journal {_context.Folder.Journal} cannot be written: {cause.Message}; nothing was lost, go on with --resume");
 
-    protected override void PostStop() => Cluster.Get(Context.System).Unsubscribe(Self);
+    protected override void PostStop()
+    {
+        Cluster.Get(Context.System).Unsubscribe(Self);
+        _trace.Dispose();
+    }
 
     private void LedgerCommands()
     {
-        Command<LedgerProtocol.LedgerReady>(CheckPlan);
+        Command<LedgerProtocol.LedgerReady>(ready =>
+        {
+            ChorusMetrics.EpsilonBudget.Record(ready.Budget.Epsilon, ChorusMetrics.Of(_context.Run));
+            ChorusMetrics.EpsilonSpent.Record(ready.Spend.Epsilon, ChorusMetrics.Of(_context.Run));
+            CheckPlan(ready);
+        });
         Command<LedgerProtocol.PlanFits>(_ => Continue());
         Command<LedgerProtocol.LedgerRefused>(refused => End(RunOutcome.Failed, refused.Reason));
         Command<Terminated>(_ => End(RunOutcome.Failed, $"the ledger's part of the journal {_context.Folder.Journal} cannot be read or written (the log says why); nothing is released that is not charged, go on with --resume"));
@@ -123,6 +135,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     {
         Timers.Cancel(RepeatKey);
         var (step, round) = _state.Next(_context.Settings.Rounds, _context.Settings.Evaluation.Downstream);
+        _trace.Enter(step, round);
         try
         {
             Begin(step, round);
@@ -303,14 +316,19 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             settings.Clients.BlockSize, settings.Encoder.Dimension!.Value, settings.Encoder.Checkpoint, settings.Encoder.Device, settings.Encoder.Sha256));
     }
 
-    private void Publish(string stage, long done, long total, string detail) =>
+    private void Publish(string stage, long done, long total, string detail)
+    {
         Context.System.EventStream.Publish(new RunProgress(_context.Run, RoundAtWork, stage, done, total, detail));
+        if (total > 0)
+            ChorusMetrics.PhaseProgress.Record((double)done / total, ChorusMetrics.Of(_context.Run, "phase", stage));
+    }
 
     private void End(RunOutcome outcome, string message)
     {
         if (_over)
             return;
         _over = true;
+        _trace.End(outcome == RunOutcome.Done ? null : message);
         Timers.CancelAll();
         Context.System.EventStream.Publish(new RunEnded(_context.Run, outcome, message));
     }
