@@ -54,6 +54,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         LedgerCommands();
         StepCommands();
         FeedbackCommands();
+        OperatorCommands();
         CommandAny(message =>
         {
             if (message is not (IRunMessage or ClusterEvent.IClusterDomainEvent or ClusterEvent.CurrentClusterState))
@@ -135,6 +136,8 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     {
         Timers.Cancel(RepeatKey);
         var (step, round) = _state.Next(_context.Settings.Rounds, _context.Settings.Evaluation.Downstream);
+        if (HoldsBefore(step))
+            return;
         _trace.Enter(step, round);
         try
         {

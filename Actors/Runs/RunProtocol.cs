@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Ledger;
 using Chorus.Simulation.Data;
@@ -53,8 +54,29 @@ public static class RunProtocol
     /// <summary>Published on the event stream of the coordinator's node: a round is done.</summary>
     public sealed record RoundReported(string Run, int Round, int ClientsCounted, double? Fid, double Epsilon, string ReleaseSha256);
 
+    /// <summary>Asks the coordinator, from its own process, to stop between two rounds (true), or to go on (false).</summary>
+    public sealed record HoldRun(string Run, bool Hold) : ClientProtocol.ILocal;
+
+    /// <summary>Asks the coordinator, from its own process, to end the run now; it can be resumed.</summary>
+    public sealed record StopRun(string Run) : ClientProtocol.ILocal;
+
+    /// <summary>Published on the event stream of the coordinator's node: what became of a <see cref="HoldRun"/>.</summary>
+    public sealed record HoldChanged(string Run, RunHold Hold);
+
     /// <summary>Published on the event stream of the coordinator's node, once: the run is over.</summary>
     public sealed record RunEnded(string Run, RunOutcome Outcome, string Message);
+}
+
+/// <summary>Whether somebody wants the run to pause.</summary>
+public enum RunHold
+{
+    None,
+
+    /// <summary>It pauses when the round at work is done.</summary>
+    Asked,
+
+    /// <summary>It stands between two rounds.</summary>
+    Held,
 }
 
 /// <summary>How a run ended.</summary>
@@ -64,4 +86,7 @@ public enum RunOutcome
     Failed,
     BadInput,
     BudgetRefused,
+
+    /// <summary>Somebody stopped it; it can be resumed.</summary>
+    Stopped,
 }
