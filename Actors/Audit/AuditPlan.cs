@@ -1,6 +1,5 @@
 using System.Globalization;
 using Akka.Configuration;
-using Chorus.Actors.Candidates;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Data;
@@ -32,8 +31,8 @@ public sealed record AuditPlan(
     /// <summary>Processes' worth of actor systems, all in this process: one with every role, or one without clients and the others with.</summary>
     public int Nodes { get; init; } = 1;
 
-    /// <summary>What clients vote with. Another than the default is a mistake to be found.</summary>
-    public VoteScorerFactory Scorer { get; init; } = candidates => new CandidateScorer(candidates);
+    /// <summary>What clients vote with; null: what those of the run do. Another is a mistake to be found.</summary>
+    public VoteScorerFactory? Scorer { get; init; }
 
     /// <summary>What adds the noise. Another than the default is a mistake to be found.</summary>
     public IReleaseMechanism Mechanism { get; init; } = DiscreteGaussianMechanism.Instance;

@@ -11,6 +11,7 @@ using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Evaluation;
 using Chorus.Actors.Ledger;
+using Chorus.Actors.Methods;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
@@ -191,8 +192,8 @@ public sealed class ChorusNode : IAsyncDisposable
         {
             var name = $"{CollectorNames.Of(Cluster.Get(System).SelfUniqueAddress)}/{Guid.NewGuid():n}";
             var node = new NodeServices(
-                System.ActorOf(NodeDataActor.Props(coordinator, options.Retry), "data"),
-                System.ActorOf(CandidateCacheActor.Props(coordinator, options.Retry, options.Scorer), "candidates"),
+                System.ActorOf(NodeDataActor.Props(coordinator, options.Retry, settings => options.Scorer is { } scorer ? RoundWork.Of(scorer) : RoundWork.Of(settings)), "data"),
+                System.ActorOf(CandidateCacheActor.Props(coordinator, options.Retry), "candidates"),
                 System.ActorOf(CollectorActor.Props(coordinator, name, options.Retry), "collector"));
             blocks = await sharding.StartAsync(BlocksName, BlockActor.Props(node), settings, extractor);
         }

@@ -311,12 +311,8 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
 
     private void Describe(GetRunDescription get)
     {
-        if (get.Run != _context.Run)
-            return;
-        var settings = _context.Settings;
-        Sender.Tell(new RunDescription(
-            _context.Run, settings.Data.Directory, settings.Data.Synthesis, _context.Corpus.Sha256, _context.Clients,
-            settings.Clients.BlockSize, settings.Encoder.Dimension!.Value, settings.Encoder.Checkpoint, settings.Encoder.Device, settings.Encoder.Sha256));
+        if (get.Run == _context.Run)
+            Sender.Tell(new RunDescription(_context.Run, _context.Settings.Hocon, _context.Corpus.Sha256, _context.Clients));
     }
 
     private void Publish(string stage, long done, long total, string detail)

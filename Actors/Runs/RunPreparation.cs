@@ -31,6 +31,8 @@ public static class RunPreparation
             throw new SettingsException($"{run.Path} is not empty and holds no run: choose another --out");
         if (File.Exists(run.Path))
             throw new SettingsException($"{run.Path} is a file: choose another --out");
+        if (settings.Data.Directory.Length > 0)
+            settings = settings.With(("data.directory", settings.Data.Directory)); // in full: a node may be started anywhere
         settings = RunCheckpoints.Resolve(RunEncoder.Resolve(settings));
         if (settings.Data.Synthesis is { } synthesis)
             RunData.Synthesise(synthesis, clientsWritten, ct);

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Ledger;
-using Chorus.Simulation.Data;
 
 namespace Chorus.Actors.Runs;
 
@@ -15,10 +14,11 @@ public static class RunProtocol
     /// <summary>Asks what this run is; every client node does so once.</summary>
     public sealed record GetRunDescription(string Run) : IRunMessage;
 
-    /// <summary>All that a client node needs to take part. Exactly one of the two data fields says where the data is.</summary>
-    public sealed record RunDescription(
-        string Run, string DataDirectory, SynthesisSettings? Synthesis, string DataSha256, int Clients, int BlockSize, int EncoderDimension,
-        string EncoderCheckpoint = "", string EncoderDevice = "cpu", string? EncoderSha256 = null) : IRunMessage;
+    /// <summary>All that a client node needs to take part.</summary>
+    /// <param name="Settings">The resolved settings, as run.conf has them; paths in them are full.</param>
+    /// <param name="DataSha256">What the node's data must hash to.</param>
+    /// <param name="Clients">Clients that take part.</param>
+    public sealed record RunDescription(string Run, string Settings, string DataSha256, int Clients) : IRunMessage;
 
     /// <param name="CohortSeed">What cohorts are drawn from: secret unless the run is to be repeated. Null in old journals: the run's seed.</param>
     public sealed record RunStarted(string Run, string SettingsSha256, string DataSha256, int Clients, ulong? CohortSeed = null) : IEvent;

@@ -78,7 +78,7 @@ public sealed class ChorusSerializerTests() : TestKit(
         new HashSet<Type>
         {
             typeof(ClientProtocol.CastVote), typeof(ClientProtocol.Vote), typeof(ClientProtocol.VoteFailed),
-            typeof(CollectorProtocol.BlockCounted), typeof(CandidateProtocol.ScorerHeld), typeof(Actors.Hosting.RunOnNode),
+            typeof(CollectorProtocol.BlockCounted), typeof(CandidateProtocol.WorkHeld), typeof(Actors.Hosting.RunOnNode),
         },
         TypesOf(typeof(ClientProtocol.ILocal)).ToHashSet());
 
@@ -155,8 +155,6 @@ public sealed class ChorusSerializerTests() : TestKit(
                     .MakeGenericMethod(type.GetGenericArguments()).Invoke(null, [Filled(type.GetGenericArguments()[0], depth)])!;
             }
 
-            if (type == typeof(Simulation.Data.SynthesisSettings))
-                return new Simulation.Data.SynthesisSettings { Flavour = Simulation.Data.CorpusFlavour.Biorxiv, Clients = 7, Seed = 8, Alpha = 0.5, InitialTexts = 99, EvalClients = 11 };
             var constructor = type.GetConstructors().MaxBy(c => c.GetParameters().Length)!;
             return constructor.Invoke([.. constructor.GetParameters().Select((p, i) => Of(p.ParameterType, depth + i + 1))]);
         }
