@@ -102,7 +102,7 @@ public sealed record AuditPlan(
               }
               encoder { kind = hashed-ngrams, checkpoint = "", dimension = {{dimension}} }
               synthetic.texts = 10
-              evaluation { distances = off, downstream = off }
+              evaluation { distances = off, text-measures = off, downstream = off }
               diagnostics = off
             }
             """))));

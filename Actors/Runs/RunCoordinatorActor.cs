@@ -283,9 +283,14 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         {
             var watch = Stopwatch.StartNew();
             // As many as a round has candidates: the distance falls with the number of texts, and is to be compared with theirs.
-            var texts = RunFolder.ReadJson<string[]>(context.Folder.Synthetic).Take(context.Settings.Popri.Prompts * context.Settings.Popri.Samples).ToArray();
-            var (fid, distance) = Distances(context, encoder => EmbeddingMatrix.Encode(encoder, texts));
-            return new SyntheticWritten(context.Run, made.Sha256, made.Count, fid, distance, made.Seconds + watch.Elapsed.TotalSeconds);
+            var texts = RunFolder.ReadJson<string[]>(context.Folder.Synthetic);
+            var some = texts.Take(context.Settings.Popri.Prompts * context.Settings.Popri.Samples).ToArray();
+            var (fid, distance) = Distances(context, encoder => EmbeddingMatrix.Encode(encoder, some));
+            var evaluation = context.Settings.Evaluation;
+            var measures = evaluation.TextMeasures
+                ? TextMeasures.Of(texts, context.Corpus, context.Encoder, evaluation.CopiedWords, context.Settings.Diagnostics ? context.Clients : 0)
+                : null;
+            return new SyntheticWritten(context.Run, made.Sha256, made.Count, fid, distance, made.Seconds + watch.Elapsed.TotalSeconds, measures);
         }).PipeTo(Self, failure: e => new StepFailed(context.Run, "evaluate", e.Message, BadInput: false));
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Ledger;
+using Chorus.Simulation.Metrics;
 
 namespace Chorus.Actors.Runs;
 
@@ -42,7 +43,8 @@ public static class RunProtocol
     /// <summary>The distances are null where the run does not measure them (evaluation.distances).</summary>
     public sealed record RoundEvaluated(string Run, int Round, double? Fid, double? MeanDistance, double EvaluateSeconds) : IEvent;
 
-    public sealed record SyntheticWritten(string Run, string Sha256, int Count, double? Fid, double? MeanDistance, double Seconds) : IEvent;
+    public sealed record SyntheticWritten(
+        string Run, string Sha256, int Count, double? Fid, double? MeanDistance, double Seconds, TextMeasures? Texts = null) : IEvent;
 
     public sealed record DownstreamMeasured(string Run, ImmutableArray<Evaluation.ArmMeasured> Arms, double Seconds) : IEvent;
 

@@ -41,6 +41,9 @@ public sealed class CopiedRuns
         }
     }
 
+    /// <summary>Starts over with another corpus.</summary>
+    public void Forget() => Array.Clear(_met);
+
     /// <summary>For each text, words in the longest run shared with what was read so far.</summary>
     public int[] Longest()
     {

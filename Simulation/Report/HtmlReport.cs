@@ -29,6 +29,7 @@ public static partial class HtmlReport
         {Tiles(run)}
         {Charts(run)}
         {Downstream(run)}
+        {Texts(run)}
         {Privacy(run)}
         {Rounds(run)}
         {Samples(run)}
@@ -90,6 +91,7 @@ public static partial class HtmlReport
         <tbody>
         {Html.Join(run.Downstream.Select(d => Html.Of($"<tr><td>{d.Arm}</td><td>{Words.Count(d.Tokens)}</td><td>{d.Epochs}</td><td>{Words.Percent(d.ValidationAccuracy, 2)}</td><td>{Words.Percent(d.TestAccuracy, 2)}</td></tr>")))}
         </tbody></table></div>
+        {Topics(run)}
         """);
 
     private static Html Privacy(RunResult run) => Html.Of($"""

@@ -11,6 +11,7 @@ using Chorus.Actors.Ledger;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Serialization;
 using Chorus.Actors.Settings;
+using Chorus.Simulation.Metrics;
 using Chorus.Simulation.Privacy;
 
 namespace Chorus.Actors.Tests.Serialization;
@@ -111,6 +112,11 @@ public sealed class ChorusSerializerTests() : TestKit(
             new LedgerProtocol.LedgerOpened(new PrivacyBudget(PrivacyUnit.Client, Adjacency.ReplaceOne, 7, 1e-5), "da7a"),
             new LedgerProtocol.ChargeMade("quickstart-0123456789ab.0f/round-001", new PrivacyEvent(Mechanism.DiscreteGaussian, 1.75, new PoissonSampling(0.25))),
             new LedgerProtocol.ChargeMade("quickstart-0123456789ab.0f/round-002", new PrivacyEvent(Mechanism.Gaussian, 2, new FixedSizeSampling(10, 400), 3)),
+            new RunProtocol.SyntheticWritten("quickstart-0123456789ab", "5781", 3000, 0.25, 0.5, 60, new TextMeasures(
+                0.75, 13, new TextSetMeasures(500, 0.125, 0.25, 0.5, new CopyShare(0.25, 7, 21), new CopyShare(0.5, 6, 20)),
+                new TextSetMeasures(500, 0.125, 0.25, null, new CopyShare(0.125, 5, 18), null))),
+            new RunProtocol.DownstreamMeasured(
+                "quickstart-0123456789ab", [new ArmMeasured("floor", 6000, 4, 3, 0.25, 0.125, 10000) { Topics = [new TopicAccuracy("corn, rye", 6000, 0.25)] }], 90),
         ];
         Assert.Equal(expected.Length, read.Length);
         for (var i = 0; i < expected.Length; i++)

@@ -44,10 +44,14 @@ public sealed class RunResultTests
         using JsonDocument json = JsonDocument.Parse(RunResultFile.ToJson(Example.Result()));
         JsonElement root = json.RootElement;
         Assert.Equal("chorus.result/1", root.GetProperty("schema").GetString());
-        Assert.Equal("schema run seed nodes clients data method accuracy gap_closed downstream rounds final privacy seconds samples diagnostics command settings versions", Names(root));
+        Assert.Equal("schema run seed nodes clients data method accuracy gap_closed downstream rounds final texts privacy seconds samples diagnostics command settings versions", Names(root));
         Assert.Equal("name sha256", Names(root.GetProperty("data")));
         Assert.Equal("floor popri ceiling", Names(root.GetProperty("accuracy")));
-        Assert.Equal("arm epochs validation_accuracy test_accuracy tokens", Names(root.GetProperty("downstream")[0]));
+        Assert.Equal("arm epochs validation_accuracy test_accuracy tokens topics", Names(root.GetProperty("downstream")[0]));
+        Assert.Equal("topic tokens accuracy", Names(root.GetProperty("downstream")[0].GetProperty("topics")[0]));
+        Assert.Equal("mauve copied_words synthetic held_out", Names(root.GetProperty("texts")));
+        Assert.Equal("compared distinct1 distinct2 distinct3 public_copies private_copies", Names(root.GetProperty("texts").GetProperty("synthetic")));
+        Assert.Equal("share median_run longest_run", Names(root.GetProperty("texts").GetProperty("held_out").GetProperty("public_copies")));
         JsonElement round = root.GetProperty("rounds")[0];
         Assert.Equal("round clients_sampled clients_counted clients_sha256 zero_votes not_finite_votes candidates candidates_sha256 release_sha256 fid mean_distance pairs pairs_kept_right dpo epsilon_so_far seconds", Names(round));
         Assert.Equal("steps first_loss last_loss reward_accuracy", Names(round.GetProperty("dpo")));
