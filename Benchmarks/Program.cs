@@ -4,6 +4,7 @@ return args switch
 {
     ["votes"] => VoteBenchmark.Run(),
     ["audit"] => await AuditBenchmark.RunAsync(),
+    ["chaos", .. var rest] => await ChaosBenchmark.RunAsync(new BenchmarkArguments(rest)),
     ["kernels"] => KernelBenchmark.Run(),
     ["generation", .. var rest] => GenerationBenchmark.Run(new BenchmarkArguments(rest)),
     ["training", .. var rest] => TrainingBenchmark.Run(new BenchmarkArguments(rest)),
@@ -17,6 +18,7 @@ static int Usage()
         usage: dotnet run -c Release --project Benchmarks -- VERB [--NAME VALUE ...]
           votes
           audit
+          chaos       --schedules 100 --from 1 --network auto|off
           kernels
           generation  --shape {string.Join('|', BenchmarkModel.Names)} --device auto --dtype float32|bfloat16 --batch 256 --samples 10 --prompt 192 --new 64
                       --temperature 1 --top-k 0 --top-p 1 --repeats 3 --threads 0 --draw auto|host|device --recorded on|off
