@@ -25,7 +25,6 @@ internal static class NodeCommand
 
     private static async Task<int> InvokeAsync(ParseResult parsed, CancellationToken ct)
     {
-        await Task.Yield(); // Ctrl-C is heard from the first wait on
         var options = Options(parsed);
         if (options.Roles.Contains("policy") || options.Roles.Contains("trainer"))
             TorchRuntime.Prepare();

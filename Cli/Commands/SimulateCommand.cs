@@ -41,7 +41,6 @@ internal static class SimulateCommand
 
     private static async Task<int> InvokeAsync(ParseResult parsed, CancellationToken ct)
     {
-        await Task.Yield(); // Ctrl-C is heard from the first wait on
         await using var progress = RunProgressView.Create();
         var nodes = parsed.GetValue(Nodes);
         if (nodes is < 1 or > 1000)
