@@ -89,7 +89,7 @@ public sealed record AuditPlan(
               seed = {{Seed}}
               rounds = {{Rounds}}
               data.directory = "{{data.Replace("\\", "\\\\", StringComparison.Ordinal)}}"
-              clients { limit = 0, block-size = {{(Canaries + Blocks - 1) / Blocks}}, cohort = poisson, cohort-probability = 0.5, quorum = 1.0 }
+              clients { limit = 0, block-size = {{(Canaries + Blocks - 1) / Blocks}}, cohort = poisson, cohort-probability = 0.5, quorum = 1.0, availability { presence = off, over-selection = 1.0, trace = "", trace-sha256 = auto } }
               popri { prompts = {{Prompts}}, samples = 2, rejected-rank = 2, shots = 1 }
               privacy {
                 epsilon = {{Math.Max(cost * 1.01, 1e-6):R}}

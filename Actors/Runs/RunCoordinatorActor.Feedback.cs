@@ -34,6 +34,7 @@ public sealed partial class RunCoordinatorActor
     private BlockLeases? _leases;
     private byte[][] _sampled = [];
     private string _candidatesSha256 = "";
+    private Turnout? _turnout;
     private bool _charging;
     private int _pairs;
 
@@ -81,7 +82,7 @@ public sealed partial class RunCoordinatorActor
     {
         _feedbackClock.Restart();
         _candidatesSha256 = candidates.Sha256;
-        var cohort = ClientSampler.Draw(_context.Settings.Clients.Cohort, _context.Clients, _state.Started!.CohortSeed ?? _context.Settings.Seed, candidates.Round);
+        (var cohort, _turnout) = _context.CohortOf(candidates.Round, _state.Started!.CohortSeed ?? _context.Settings.Seed);
         var layout = _context.Layout;
         var blocks = Enumerable.Range(0, layout.Blocks).Select(layout.RangeOf).ToArray();
         _sampled = [.. blocks.Select(range => Bits(cohort, range))];
@@ -209,7 +210,7 @@ public sealed partial class RunCoordinatorActor
     {
         if (_leases is not { AllMerged: true } leases || _over)
             return;
-        var (context, round, sha256, elapsed) = (_context, Round, _candidatesSha256, _feedbackClock.Elapsed.TotalSeconds);
+        var (context, round, sha256, elapsed, turnout) = (_context, Round, _candidatesSha256, _feedbackClock.Elapsed.TotalSeconds, _turnout);
         var settings = _context.Settings;
         Task.Run(() =>
         {
@@ -226,7 +227,7 @@ public sealed partial class RunCoordinatorActor
                 RunFolder.WriteJson(file, release);
             return new ReleaseMade(
                 context.Run, round, release.Sha256(), release.ClientsSampled, release.ClientsCounted, release.ClientsSha256,
-                release.Tally, spend, elapsed, release.PairsKeptRight);
+                release.Tally, spend, elapsed, release.PairsKeptRight, turnout);
         }).PipeTo(Self, failure: e => new Policy.StepFailed(context.Run, "release", e.Message, BadInput: false));
     }
 

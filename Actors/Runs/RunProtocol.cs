@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Ledger;
+using Chorus.Simulation.Federation;
 using Chorus.Simulation.Metrics;
 
 namespace Chorus.Actors.Runs;
@@ -34,7 +35,7 @@ public static class RunProtocol
 
     public sealed record ReleaseMade(
         string Run, int Round, string Sha256, int ClientsSampled, int ClientsCounted, string ClientsSha256, VoteTally Tally,
-        PrivacySpend Spend, double FeedbackSeconds, double? PairsKeptRight) : IEvent;
+        PrivacySpend Spend, double FeedbackSeconds, double? PairsKeptRight, Turnout? Turnout = null) : IEvent;
 
     public sealed record PolicyAdvanced(
         string Run, int Round, string AdapterSha256, int Pairs, int Steps, double FirstLoss, double LastLoss, double RewardAccuracy,

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Chorus.Simulation.Federation;
 using Chorus.Simulation.Metrics;
 
 namespace Chorus.Simulation.Report;
@@ -105,6 +106,9 @@ public sealed record RoundResult
 
     /// <summary>Counted clients whose vote was not finite and was made zero.</summary>
     public required int NotFiniteVotes { get; init; }
+
+    /// <summary>What became of the clients that were asked, in the simulation's own time; null where all of them answer.</summary>
+    public Turnout? Turnout { get; init; }
 
     public required int Candidates { get; init; }
 

@@ -11,6 +11,7 @@ using Chorus.Actors.Ledger;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Serialization;
 using Chorus.Actors.Settings;
+using Chorus.Simulation.Federation;
 using Chorus.Simulation.Metrics;
 using Chorus.Simulation.Privacy;
 
@@ -117,6 +118,9 @@ public sealed class ChorusSerializerTests() : TestKit(
                 new TextSetMeasures(500, 0.125, 0.25, null, new CopyShare(0.125, 5, 18), null))),
             new RunProtocol.DownstreamMeasured(
                 "quickstart-0123456789ab", [new ArmMeasured("floor", 6000, 4, 3, 0.25, 0.125, 10000) { Topics = [new TopicAccuracy("corn, rye", 6000, 0.25)] }], 90),
+            new RunProtocol.ReleaseMade(
+                "quickstart-0123456789ab", 1, "4e1e", 50, 50, "c11e", new VoteTally(3, 2, 1), new PrivacySpend(1, 2.25, 1e-5), 8.5, null,
+                new Turnout(80, 10, 9, 8, 3, 50, 42.5)),
         ];
         Assert.Equal(expected.Length, read.Length);
         for (var i = 0; i < expected.Length; i++)

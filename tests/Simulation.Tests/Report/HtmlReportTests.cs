@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Chorus.Simulation.Federation;
 using Chorus.Simulation.Metrics;
 using Chorus.Simulation.Report;
 using Chorus.Simulation.Tests.Data;
@@ -116,6 +117,18 @@ public sealed partial class HtmlReportTests
         Assert.DoesNotContain("copy a private", without, StringComparison.Ordinal);
         Assert.Contains("texts that copy a public text</td><td>21.4%</td><td>20.7%</td>", without, StringComparison.Ordinal);
         Assert.DoesNotContain("What the synthetic texts are like", HtmlReport.Render(Example.Result() with { Texts = null }), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Given_a_turnout_When_rendered_Then_who_was_asked_who_answered_and_who_was_late_is_drawn_and_listed()
+    {
+        RunResult result = Example.Result(3);
+        Assert.DoesNotContain("Who answered", HtmlReport.Render(result), StringComparison.Ordinal);
+        result = result with { Rounds = [.. result.Rounds.Select(r => r with { Turnout = new Turnout(2_600, 310, 120, 95, 79, 1_996, 431.5) })] };
+        string page = HtmlReport.Render(result);
+        Assert.Contains("<tr><td>2</td><td>2,600</td><td>310</td><td>120</td><td>95</td><td>79</td><td>1,996</td><td>7 min 12 s</td></tr>", page, StringComparison.Ordinal);
+        Assert.Contains("counted 76.8%, late or turned away 6.7%, away or dropped out 16.5%", page, StringComparison.Ordinal);
+        Assert.Contains("1,996 / 2,600", page, StringComparison.Ordinal);
     }
 
     [Fact]

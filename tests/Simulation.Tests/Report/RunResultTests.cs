@@ -53,7 +53,7 @@ public sealed class RunResultTests
         Assert.Equal("compared distinct1 distinct2 distinct3 public_copies private_copies", Names(root.GetProperty("texts").GetProperty("synthetic")));
         Assert.Equal("share median_run longest_run", Names(root.GetProperty("texts").GetProperty("held_out").GetProperty("public_copies")));
         JsonElement round = root.GetProperty("rounds")[0];
-        Assert.Equal("round clients_sampled clients_counted clients_sha256 zero_votes not_finite_votes candidates candidates_sha256 release_sha256 fid mean_distance pairs pairs_kept_right dpo epsilon_so_far seconds", Names(round));
+        Assert.Equal("round clients_sampled clients_counted clients_sha256 zero_votes not_finite_votes turnout candidates candidates_sha256 release_sha256 fid mean_distance pairs pairs_kept_right dpo epsilon_so_far seconds", Names(round));
         Assert.Equal("steps first_loss last_loss reward_accuracy", Names(round.GetProperty("dpo")));
         Assert.Equal("generate feedback learn evaluate", Names(round.GetProperty("seconds")));
         Assert.Equal("fid mean_distance", Names(root.GetProperty("final")));
