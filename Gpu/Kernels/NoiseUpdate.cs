@@ -26,6 +26,8 @@ public sealed class NoiseUpdate(CudaDevice device)
     public void Apply(Tensor parameter, Tensor? gradient, Tensor? moment, Tensor? secondMoment, in OptimizerStep step, in NoiseDraw noise)
     {
         ArgumentNullException.ThrowIfNull(parameter);
+        if (noise.First < 0 || noise.First % 4 != 0)
+            throw new ArgumentException($"draws come in blocks of four elements: noise.First must be a multiple of 4, got {noise.First}");
         var kernel = CudaKernel.Of(
             device, "noise_update.cu", "noise_update", ownArchitecture: false, $"PARAMETER={TypeCode(parameter.dtype)}", $"GRADIENT={Code(gradient)}",
             $"MOMENT={Code(moment)}", $"SECOND={Code(secondMoment)}", $"ADAMW={(step.Optimizer == DpOptimizer.AdamW ? 1 : 0)}");
@@ -35,7 +37,7 @@ public sealed class NoiseUpdate(CudaDevice device)
             _ = tensor is null ? arguments.Add((nint)0) : arguments.Add(tensor);
         var numbers = new Numbers(
             step.LearningRate, step.GradientScale, step.WeightDecay, step.Momentum, step.Beta1, step.Beta2, step.Epsilon, step.Correction1, step.Correction2, noise.StdDev);
-        arguments.Add(parameter.numel()).Add((uint)noise.Key).Add((uint)(noise.Key >> 32)).Add(noise.Step).Add(noise.Parameter).Add(numbers);
+        arguments.Add(parameter.numel()).Add(noise.First / 4).Add((uint)noise.Key).Add((uint)(noise.Key >> 32)).Add(noise.Step).Add(noise.Parameter).Add(numbers);
         var blocks = (parameter.numel() + (4 * Threads) - 1) / (4 * Threads);
         kernel.Launch((int)Math.Min(blocks, (long)device.Multiprocessors * BlocksPerMultiprocessor), Threads, 0, arguments);
     }

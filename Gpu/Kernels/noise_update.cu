@@ -5,7 +5,7 @@
 // (PARAMETER, GRADIENT, MOMENT, SECOND: a type code; ADAMW: 0 or 1); the gradient may be absent (zero), the moment too where SGD
 // has none. Arithmetic is float32; stores round to nearest.
 // Philox4x32-10 (Salmon et al. 2011) and Box-Muller, as CounterNoise.cs spells out; block m of four words makes elements
-// 4m .. 4m + 3. u below 2^-16 is refined by a second block, so draws end at 9.5 and not at 6.8.
+// 4m .. 4m + 3; where n elements are a part of a parameter, they begin with its block firstBlock. u below 2^-16 is refined by a second block, so draws end at 9.5 and not at 6.8.
 // DRAM bytes: parameter and moments read and written once, gradient read once; memory-bound: floor = bytes / bandwidth.
 // Launch: any grid, 256 threads; each thread takes blocks of four elements in a grid-stride loop.
 
@@ -70,11 +70,11 @@ __device__ __forceinline__ void draw(float (&z)[4], unsigned long long block, un
 struct Step { float learningRate, scale, decay, momentum, beta1, beta2, epsilon, correction1, correction2, stdDev; };
 
 extern "C" __global__ void __launch_bounds__(256) noise_update(
-    void* parameter, const void* gradient, void* moment, void* second, long long n, unsigned k0, unsigned k1, unsigned step, unsigned index, Step s) {
+    void* parameter, const void* gradient, void* moment, void* second, long long n, long long firstBlock, unsigned k0, unsigned k1, unsigned step, unsigned index, Step s) {
     long long stride = (long long)gridDim.x * blockDim.x, blocks = (n + 3) / 4;
     for (long long block = (long long)blockIdx.x * blockDim.x + threadIdx.x; block < blocks; block += stride) {
         float z[4] = { 0, 0, 0, 0 };
-        if (s.stdDev > 0) draw(z, (unsigned long long)block, step, index, k0, k1);
+        if (s.stdDev > 0) draw(z, (unsigned long long)(firstBlock + block), step, index, k0, k1);
         #pragma unroll
         for (int k = 0; k < 4; k++) {
             long long i = 4 * block + k;
