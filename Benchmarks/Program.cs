@@ -4,6 +4,8 @@ return args switch
 {
     ["votes"] => VoteBenchmark.Run(),
     ["audit"] => await AuditBenchmark.RunAsync(),
+    ["chaos", .. var rest] => await ChaosBenchmark.RunAsync(new BenchmarkArguments(rest)),
+    ["data-parallel", .. var rest] => DataParallelBenchmark.Run(new BenchmarkArguments(rest)),
     ["kernels"] => KernelBenchmark.Run(),
     ["dp-step", .. var rest] => DpStepBenchmark.Run(new BenchmarkArguments(rest)),
     ["generation", .. var rest] => GenerationBenchmark.Run(new BenchmarkArguments(rest)),
@@ -18,9 +20,12 @@ static int Usage()
         usage: dotnet run -c Release --project Benchmarks -- VERB [--NAME VALUE ...]
           votes
           audit
+          chaos       --schedules 100 --from 1 --network auto|off
           kernels
           dp-step     --shape llama-13b --layers 0 --batch 8 --seq 1024 --dtype float32|bfloat16 --methods none,fused,... --train linear|all --lora 0
                       --norm auto|gram|direct|kept --clipping PerLayer|Flat|AutoS --optimizer sgd|adamw --rounds 5 --steps 6 (memory: one method alone)
+          data-parallel  --device cuda --dtype bfloat16 --parts equal,noise,steps,dpo --shape llama-7b,llama-13b --layers 4 --batch 8 --seq 1024 --steps 8 --rounds 3
+                      --ranks 0 (all) --collective auto|nccl|host --check-shape llama-1b --check-layers 2 --dpo-shape llama-1b --pairs 8 --pair-tokens 256
           generation  --shape {string.Join('|', BenchmarkModel.Names)} --device auto --dtype float32|bfloat16 --batch 256 --samples 10 --prompt 192 --new 64
                       --temperature 1 --top-k 0 --top-p 1 --repeats 3 --threads 0 --draw auto|host|device --recorded on|off
           training    --shape 4m --device cpu --dtype float32 --batch 32 --length 96 --steps 20 --threads 0

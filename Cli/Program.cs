@@ -40,9 +40,10 @@ static string InOurWords(string message) =>
         _ => "here",
     }).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
+using var termination = Termination.Of(parsed);
 try
 {
-    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(15) });
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, termination.Asked);
 }
 catch (Exception e)
 {

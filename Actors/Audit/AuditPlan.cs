@@ -1,6 +1,5 @@
 using System.Globalization;
 using Akka.Configuration;
-using Chorus.Actors.Candidates;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Data;
@@ -32,8 +31,8 @@ public sealed record AuditPlan(
     /// <summary>Processes' worth of actor systems, all in this process: one with every role, or one without clients and the others with.</summary>
     public int Nodes { get; init; } = 1;
 
-    /// <summary>What clients vote with. Another than the default is a mistake to be found.</summary>
-    public VoteScorerFactory Scorer { get; init; } = candidates => new CandidateScorer(candidates);
+    /// <summary>What clients vote with; null: what those of the run do. Another is a mistake to be found.</summary>
+    public VoteScorerFactory? Scorer { get; init; }
 
     /// <summary>What adds the noise. Another than the default is a mistake to be found.</summary>
     public IReleaseMechanism Mechanism { get; init; } = DiscreteGaussianMechanism.Instance;
@@ -90,7 +89,7 @@ public sealed record AuditPlan(
               seed = {{Seed}}
               rounds = {{Rounds}}
               data.directory = "{{data.Replace("\\", "\\\\", StringComparison.Ordinal)}}"
-              clients { limit = 0, block-size = {{(Canaries + Blocks - 1) / Blocks}}, cohort = poisson, cohort-probability = 0.5, quorum = 1.0 }
+              clients { limit = 0, block-size = {{(Canaries + Blocks - 1) / Blocks}}, cohort = poisson, cohort-probability = 0.5, quorum = 1.0, availability { presence = off, over-selection = 1.0, trace = "", trace-sha256 = auto } }
               popri { prompts = {{Prompts}}, samples = 2, rejected-rank = 2, shots = 1 }
               privacy {
                 epsilon = {{Math.Max(cost * 1.01, 1e-6):R}}
@@ -103,7 +102,7 @@ public sealed record AuditPlan(
               }
               encoder { kind = hashed-ngrams, checkpoint = "", dimension = {{dimension}} }
               synthetic.texts = 10
-              evaluation { distances = off, downstream = off }
+              evaluation { distances = off, text-measures = off, downstream = off }
               diagnostics = off
             }
             """))));

@@ -1,17 +1,12 @@
 using System.Security.Cryptography;
 using Akka.Actor;
 using Akka.Event;
-using Chorus.Simulation.Embedding;
-using Chorus.Simulation.Popri;
 using static Chorus.Actors.Candidates.CandidateProtocol;
 
 namespace Chorus.Actors.Candidates;
 
-/// <summary>Makes what clients vote with from a round's candidates. A vote has one number for each candidate.</summary>
-public delegate IVoteScorer VoteScorerFactory(EmbeddingMatrix candidates);
-
 /// <summary>
-/// One a node: fetches a round's candidates once, checks their hash and holds them for all clients of the node. Chunks
+/// One a node: fetches a round's array once, checks its hash and holds what is made of it for all clients of the node. Chunks
 /// are asked for one after another, so a slow node is never flooded, and asked for again when one is lost.
 /// </summary>
 public sealed class CandidateCacheActor : UntypedActor, IWithTimers
@@ -21,35 +16,32 @@ public sealed class CandidateCacheActor : UntypedActor, IWithTimers
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly IActorRef _coordinator;
     private readonly TimeSpan _retry;
-    private readonly VoteScorerFactory _factory;
     private readonly List<IActorRef> _waiting = [];
-    private ScorerHeld? _held;
-    private GetScorer? _wanted;
+    private WorkHeld? _held;
+    private GetWork? _wanted;
     private (string Run, int Round) _newest = ("", 0);
     private MemoryStream _received = new();
     private int _next;
 
-    public CandidateCacheActor(IActorRef coordinator, TimeSpan retry, VoteScorerFactory factory) =>
-        (_coordinator, _retry, _factory) = (coordinator, retry, factory);
+    public CandidateCacheActor(IActorRef coordinator, TimeSpan retry) => (_coordinator, _retry) = (coordinator, retry);
 
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <param name="coordinator">The run coordinator, or its proxy.</param>
     /// <param name="retry">How long to wait for a chunk before asking again.</param>
-    /// <param name="factory">Makes the scorer that all clients of the node share.</param>
-    public static Props Props(IActorRef coordinator, TimeSpan retry, VoteScorerFactory factory) =>
-        Akka.Actor.Props.Create(() => new CandidateCacheActor(coordinator, retry, factory));
+    public static Props Props(IActorRef coordinator, TimeSpan retry) =>
+        Akka.Actor.Props.Create(() => new CandidateCacheActor(coordinator, retry));
 
     protected override void OnReceive(object message)
     {
         switch (message)
         {
-            case GetScorer get when get.Sha256 == _held?.Sha256:
+            case GetWork get when get.Sha256 == _held?.Sha256:
                 Sender.Tell(_held);
                 break;
-            case GetScorer get when get.Run == _newest.Run && get.Round < _newest.Round:
+            case GetWork get when get.Run == _newest.Run && get.Round < _newest.Round:
                 break; // of a block that got an old lease late: its round is over, nobody serves its candidates
-            case GetScorer get:
+            case GetWork get:
                 if (get.Sha256 != _wanted?.Sha256)
                 {
                     _waiting.Clear(); // of an older round: their blocks have been leased anew
@@ -77,7 +69,7 @@ public sealed class CandidateCacheActor : UntypedActor, IWithTimers
         }
     }
 
-    private void Start(GetScorer wanted)
+    private void Start(GetWork wanted)
     {
         _wanted = wanted;
         _newest = (wanted.Run, wanted.Round);
@@ -95,16 +87,16 @@ public sealed class CandidateCacheActor : UntypedActor, IWithTimers
     private void Complete()
     {
         Timers.Cancel(RetryKey);
-        var bytes = _received.GetBuffer().AsSpan(0, (int)_received.Length);
+        var bytes = _received.GetBuffer().AsMemory(0, (int)_received.Length);
         var wanted = _wanted!;
-        if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != wanted.Sha256)
+        if (Convert.ToHexStringLower(SHA256.HashData(bytes.Span)) != wanted.Sha256)
         {
-            _log.Warning("candidates of round {0} arrived damaged; fetching them again", wanted.Round);
+            _log.Warning("the array of round {0} arrived damaged; fetching it again", wanted.Round);
             Start(wanted);
             return;
         }
 
-        _held = new ScorerHeld(wanted.Sha256, _factory(EmbeddingMatrix.FromBytes(bytes)));
+        _held = new WorkHeld(wanted.Sha256, wanted.Make(bytes));
         foreach (var waiting in _waiting)
             waiting.Tell(_held);
         _waiting.Clear();

@@ -3,7 +3,7 @@ using static Chorus.Actors.Candidates.CandidateProtocol;
 
 namespace Chorus.Actors.Candidates;
 
-/// <summary>Beside the coordinator: serves the chunks of the round's embedding matrix to the nodes that ask.</summary>
+/// <summary>Beside the coordinator: serves the chunks of the round's array to the nodes that ask.</summary>
 public sealed class CandidateSourceActor : UntypedActor
 {
     /// <summary>Well under the frame of remoting (4 MiB in cluster.conf), with room for the envelope.</summary>

@@ -4,7 +4,9 @@ using Akka.Event;
 using Chorus.Actors.Candidates;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Hosting;
+using Chorus.Actors.Telemetry;
 using Chorus.Simulation.Aggregation;
+using Chorus.Simulation.Federation;
 using Chorus.Simulation.Popri;
 using static Chorus.Actors.Clients.BlockProtocol;
 using static Chorus.Actors.Clients.ClientProtocol;
@@ -24,9 +26,9 @@ public sealed class BlockActor : UntypedActor
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly NodeServices _node;
     private RunOnNode? _run;
-    private VoteBlock? _work;
+    private VoteBlock? _lease;
     private IActorRef _coordinator = ActorRefs.Nobody;
-    private IVoteScorer? _scorer;
+    private IClientWork? _work;
     private CollectorProtocol.BlockCounted? _finished;
     private long[] _sum = [];
     private int[] _sampled = [];
@@ -46,12 +48,12 @@ public sealed class BlockActor : UntypedActor
             case VoteBlock work:
                 Begin(work);
                 break;
-            case RunOnNode run when run.Run == _work?.Run:
+            case RunOnNode run when run.Run == _lease?.Run:
                 _run = run;
-                _node.Candidates.Tell(new CandidateProtocol.GetScorer(run.Run, _work.Round, _work.CandidatesSha256));
+                AskForWork();
                 break;
-            case CandidateProtocol.ScorerHeld held when held.Sha256 == _work?.CandidatesSha256 && _scorer is null:
-                _scorer = held.Scorer;
+            case CandidateProtocol.WorkHeld held when held.Sha256 == _lease?.CandidatesSha256 && _work is null:
+                _work = held.Work;
                 StartVotes();
                 break;
             case Vote vote:
@@ -60,10 +62,10 @@ public sealed class BlockActor : UntypedActor
             case VoteFailed failed when IsCurrent(failed.Round, failed.Lease):
                 Fail($"client {_run!.Corpus.Clients.IdOf(failed.Client)} could not vote ({failed.Reason})");
                 break;
-            case NodeUnfit unfit when unfit.Run == _work?.Run:
+            case NodeUnfit unfit when unfit.Run == _lease?.Run:
                 Fail(unfit.Reason);
                 break;
-            case VoteFailed or RunOnNode or CandidateProtocol.ScorerHeld or NodeUnfit:
+            case VoteFailed or RunOnNode or CandidateProtocol.WorkHeld or NodeUnfit:
                 break; // of work that a newer lease has replaced
             default:
                 Unhandled(message);
@@ -73,20 +75,20 @@ public sealed class BlockActor : UntypedActor
 
     private void Begin(VoteBlock work)
     {
-        if (_work is { } current && current.Run == work.Run && (work.Round, work.Lease).CompareTo((current.Round, current.Lease)) <= 0)
+        if (_lease is { } current && current.Run == work.Run && (work.Round, work.Lease).CompareTo((current.Round, current.Lease)) <= 0)
         {
             if (_finished is { } finished && IsCurrent(work.Round, work.Lease))
                 Offer(finished);
             return;
         }
 
-        _work = work;
+        _lease = work;
         _coordinator = Sender;
-        _scorer = null;
+        _work = null;
         _finished = null;
         if (_run?.Run == work.Run)
         {
-            _node.Candidates.Tell(new CandidateProtocol.GetScorer(work.Run, work.Round, work.CandidatesSha256));
+            AskForWork();
         }
         else
         {
@@ -95,9 +97,12 @@ public sealed class BlockActor : UntypedActor
         }
     }
 
+    private void AskForWork() =>
+        _node.Candidates.Tell(new CandidateProtocol.GetWork(_lease!.Run, _lease.Round, _lease.CandidatesSha256, _run!.Work));
+
     private void StartVotes()
     {
-        var (work, run) = (_work!, _run!);
+        var (work, run) = (_lease!, _run!);
         var (first, count) = run.Layout.RangeOf(work.Block);
         if (work.Sampled.Length != (count + 7) / 8)
         {
@@ -105,7 +110,7 @@ public sealed class BlockActor : UntypedActor
             return;
         }
 
-        _sum = new long[_scorer!.VoteLength];
+        _sum = new long[_work!.VoteLength];
         _sampled = [.. Enumerable.Range(0, count).Where(i => (work.Sampled[i >> 3] >> (i & 7) & 1) != 0).Select(i => first + i)];
         (_asked, _counted, _tally) = (0, 0, VoteTally.None);
         if (_sampled.Length == 0)
@@ -121,7 +126,7 @@ public sealed class BlockActor : UntypedActor
         var actor = Context.Child(name);
         if (actor.IsNobody())
             actor = Context.ActorOf(ClientActor.Props(client, _run!.Corpus.Clients, _run.Encoder), name);
-        actor.Tell(new CastVote(_work!.Run, _work.Round, _work.Lease, _scorer!));
+        actor.Tell(new CastVote(_lease!.Run, _lease.Round, _lease.Lease, _work!));
     }
 
     private void Count(Vote vote)
@@ -148,7 +153,8 @@ public sealed class BlockActor : UntypedActor
 
     private void Finish()
     {
-        var work = _work!;
+        var work = _lease!;
+        ChorusMetrics.CountVotes(work.Run, _sampled.Length, _tally);
         _finished = new(work.Run, work.Round, work.Block, work.Lease, _sum, _sampled, _tally);
         Offer(_finished);
     }
@@ -157,11 +163,11 @@ public sealed class BlockActor : UntypedActor
 
     private void Fail(string reason)
     {
-        var work = _work!;
+        var work = _lease!;
         _log.Warning("block {0} of run {1} cannot vote in round {2}: {3}", work.Block, work.Run, work.Round, reason);
         _coordinator.Tell(new BlockFailed(work.Run, work.Round, work.Block, work.Lease, $"block {work.Block}: {reason}"));
-        _work = null;
+        _lease = null;
     }
 
-    private bool IsCurrent(int round, long lease) => _work is { } work && work.Round == round && work.Lease == lease;
+    private bool IsCurrent(int round, long lease) => _lease is { } work && work.Round == round && work.Lease == lease;
 }

@@ -4,6 +4,7 @@ using Akka.Actor;
 using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Data;
 using Chorus.Simulation.Embedding;
+using Chorus.Simulation.Popri;
 using static Chorus.Actors.Clients.ClientProtocol;
 
 namespace Chorus.Actors.Clients;
@@ -35,22 +36,50 @@ public sealed class ClientActor : UntypedActor
 
     protected override void OnReceive(object message)
     {
-        if (message is CastVote cast)
-            Sender.Tell(Answer(cast));
-        else
-            Unhandled(message);
+        switch (message)
+        {
+            case CastVote { Work: IVoteScorer scorer } cast:
+                Sender.Tell(Answer(cast, scorer));
+                break;
+            case CastVote { Work: IClientTrainer trainer } cast:
+                Train(cast, trainer);
+                break;
+            case CastVote cast:
+                Sender.Tell(new VoteFailed(_client, cast.Round, cast.Lease, $"no client knows how to do {cast.Work.GetType().Name}"));
+                break;
+            default:
+                Unhandled(message);
+                break;
+        }
     }
 
-    private object Answer(CastVote cast)
+    /// <summary>The device works for many clients; this one waits for it without holding a thread.</summary>
+    private void Train(CastVote cast, IClientTrainer trainer)
     {
-        var vote = ArrayPool<double>.Shared.Rent(cast.Scorer.VoteLength);
-        var grid = ArrayPool<long>.Shared.Rent(cast.Scorer.VoteLength);
+        var (client, length) = (_client, trainer.VoteLength);
         try
         {
-            var scores = vote.AsSpan(0, cast.Scorer.VoteLength);
-            var kind = cast.Scorer.Vote(Embeddings(), scores);
-            FixedPointGrid.Round(scores, grid.AsSpan(0, cast.Scorer.VoteLength));
-            return new Vote(_client, cast.Round, cast.Lease, kind, grid, cast.Scorer.VoteLength);
+            trainer.TrainAsync(_file.ReadTexts(_client)).PipeTo(
+                Sender,
+                success: made => new Vote(client, cast.Round, cast.Lease, made.Kind, made.Grid, length),
+                failure: e => new VoteFailed(client, cast.Round, cast.Lease, e.GetBaseException().GetType().Name));
+        }
+        catch (Exception e)
+        {
+            Sender.Tell(new VoteFailed(client, cast.Round, cast.Lease, e.GetType().Name));
+        }
+    }
+
+    private object Answer(CastVote cast, IVoteScorer scorer)
+    {
+        var vote = ArrayPool<double>.Shared.Rent(scorer.VoteLength);
+        var grid = ArrayPool<long>.Shared.Rent(scorer.VoteLength);
+        try
+        {
+            var scores = vote.AsSpan(0, scorer.VoteLength);
+            var kind = scorer.Vote(Embeddings(), scores);
+            FixedPointGrid.Round(scores, grid.AsSpan(0, scorer.VoteLength));
+            return new Vote(_client, cast.Round, cast.Lease, kind, grid, scorer.VoteLength);
         }
         catch (Exception e)
         {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Chorus.Simulation.Metrics;
 
 namespace Chorus.Actors.Evaluation;
 
@@ -17,4 +18,8 @@ public static class EvaluationProtocol
 /// <param name="ChosenEpoch">Chosen on the arm's own validation texts; 0 is the starting model.</param>
 /// <param name="ValidationAccuracy">Top-1 next-token accuracy on those.</param>
 /// <param name="TestAccuracy">Top-1 next-token accuracy on held-out clients' texts, measured once.</param>
-public sealed record ArmMeasured(string Name, int Texts, int Epochs, int ChosenEpoch, double ValidationAccuracy, double TestAccuracy, long TestTokens);
+public sealed record ArmMeasured(string Name, int Texts, int Epochs, int ChosenEpoch, double ValidationAccuracy, double TestAccuracy, long TestTokens)
+{
+    /// <summary>The test accuracy split by topic; empty where it is not.</summary>
+    public ImmutableArray<TopicAccuracy> Topics { get; init; } = [];
+}

@@ -1,10 +1,14 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using Akka.Actor;
+using Chorus.Actors.Embedding;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Gpu.Runtime;
+using Chorus.Simulation.Data;
+using Chorus.Simulation.Embedding;
+using Chorus.Simulation.Metrics;
 using Chorus.Simulation.Privacy;
 using static Chorus.Actors.Evaluation.EvaluationProtocol;
 
@@ -30,7 +34,7 @@ public sealed class EvaluatorActor(DeviceThread device, DownstreamFactory factor
         var settings = RunSettings.Load(folder.Settings);
         using var corpus = RunData.Open(settings.Data.Directory, settings.Data.Synthesis);
         using var experiment = factory(settings, corpus.Initial, ct);
-        var heldOut = corpus.Eval;
+        var heldOut = new HeldOutTexts(corpus.Eval, TopicsOf(settings, corpus));
         var synthetic = RunFolder.ReadJson<string[]>(folder.Synthetic);
         List<ArmMeasured> arms =
         [
@@ -45,6 +49,21 @@ public sealed class EvaluatorActor(DeviceThread device, DownstreamFactory factor
         }
 
         return new DownstreamDone(request.Run, [.. arms], watch.Elapsed.TotalSeconds);
+    }
+
+    private static HeldOutTopics TopicsOf(RunSettings settings, FederatedCorpus corpus)
+    {
+        if (settings.Evaluation.Topics == 0)
+            return HeldOutTopics.None(corpus.Eval.Length);
+        ISentenceEncoder? encoder = null;
+        try
+        {
+            return HeldOutTopics.Read(corpus, () => encoder = RunEncoder.Open(settings.Encoder, corpus.Initial), settings.Evaluation.Topics);
+        }
+        finally
+        {
+            (encoder as IDisposable)?.Dispose();
+        }
     }
 
     /// <summary>As many texts as an arm may train on, each as likely as any other, in their order.</summary>

@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using Chorus.Actors.Settings;
+using Chorus.Simulation.Metrics;
 
 namespace Chorus.Actors.Evaluation;
 
@@ -9,10 +11,35 @@ namespace Chorus.Actors.Evaluation;
 public interface IDownstreamExperiment : IDisposable
 {
     /// <summary>Trains on the public texts from scratch and tests: the floor, where the other arms start.</summary>
-    ArmMeasured Floor(IReadOnlyList<string> publicTexts, IReadOnlyList<string> heldOut, Action<long, long, string> progress, CancellationToken ct);
+    ArmMeasured Floor(IReadOnlyList<string> publicTexts, HeldOutTexts heldOut, Action<long, long, string> progress, CancellationToken ct);
 
     /// <summary>Trains on from the floor on the arm's own texts and tests.</summary>
-    ArmMeasured From(string arm, IReadOnlyList<string> texts, IReadOnlyList<string> heldOut, Action<long, long, string> progress, CancellationToken ct);
+    ArmMeasured From(string arm, IReadOnlyList<string> texts, HeldOutTexts heldOut, Action<long, long, string> progress, CancellationToken ct);
+}
+
+/// <summary>The test set.</summary>
+/// <param name="Texts">Texts of clients that no arm trains on.</param>
+/// <param name="Topics">The topics that accuracies are split by.</param>
+public sealed record HeldOutTexts(ImmutableArray<string> Texts, HeldOutTopics Topics)
+{
+    /// <summary>Adds up counts by topic, in the topics' order; those without a token are left out.</summary>
+    /// <param name="each">For each text, tokens predicted rightly and tokens counted.</param>
+    public ImmutableArray<TopicAccuracy> ByTopic(IReadOnlyList<(int Correct, int Counted)> each)
+    {
+        ArgumentNullException.ThrowIfNull(each);
+        if (each.Count != Texts.Length)
+            throw new ArgumentException($"each must hold one count for each of {Texts.Length} texts, got {each.Count}");
+        var correct = new long[Topics.Names.Length];
+        var counted = new long[Topics.Names.Length];
+        for (var i = 0; i < each.Count; i++)
+        {
+            correct[Topics.Of[i]] += each[i].Correct;
+            counted[Topics.Of[i]] += each[i].Counted;
+        }
+
+        return [.. Topics.Names.Select((name, t) => (name, t)).Where(x => counted[x.t] > 0)
+            .Select(x => new TopicAccuracy(x.name, counted[x.t], (double)correct[x.t] / counted[x.t]))];
+    }
 }
 
 /// <summary>Makes the experiment of a run.</summary>

@@ -51,32 +51,36 @@ public sealed class TorchDownstream : IDownstreamExperiment
     public static IDownstreamExperiment Create(RunSettings settings, IReadOnlyList<string> publicTexts, CancellationToken ct) =>
         new TorchDownstream(settings, publicTexts, ct);
 
-    public ArmMeasured Floor(IReadOnlyList<string> publicTexts, IReadOnlyList<string> heldOut, Action<long, long, string> progress, CancellationToken ct)
+    public ArmMeasured Floor(IReadOnlyList<string> publicTexts, HeldOutTexts heldOut, Action<long, long, string> progress, CancellationToken ct)
     {
         _floor?.Dispose();
-        return Measured(_experiment.Train("floor", null, Tokens(publicTexts), Tokens(heldOut), out _floor, Relay(progress), ct));
+        return Measured(_experiment.Train("floor", null, Tokens(publicTexts), Tokens(heldOut.Texts), out _floor, Relay(progress), ct), heldOut);
     }
 
-    public ArmMeasured From(string arm, IReadOnlyList<string> texts, IReadOnlyList<string> heldOut, Action<long, long, string> progress, CancellationToken ct)
+    public ArmMeasured From(string arm, IReadOnlyList<string> texts, HeldOutTexts heldOut, Action<long, long, string> progress, CancellationToken ct)
     {
         if (_floor is null)
             throw new InvalidOperationException("the floor comes first: the other arms go on from its model");
-        var result = _experiment.Train(arm, _floor, Tokens(texts), Tokens(heldOut), out var model, Relay(progress), ct);
+        var result = _experiment.Train(arm, _floor, Tokens(texts), Tokens(heldOut.Texts), out var model, Relay(progress), ct);
         model.Dispose();
-        return Measured(result);
+        return Measured(result, heldOut);
     }
 
     public void Dispose() => _floor?.Dispose();
 
-    private static ArmMeasured Measured(ArmResult arm) => new(
+    private static ArmMeasured Measured(ArmResult arm, HeldOutTexts heldOut) => new(
         arm.Name, arm.TrainingDocuments + arm.ValidationDocuments, arm.Epochs.Length - 1, arm.ChosenEpoch, arm.ValidationAccuracy,
-        arm.TestAccuracy, arm.TestTokens);
+        arm.TestAccuracy, arm.TestTokens)
+    {
+        Topics = heldOut.ByTopic([.. arm.Test.Select(d => (d.Correct, d.Counted))]),
+    };
 
     private static ProgressOf Relay(Action<long, long, string> progress) => new(progress);
 
-    /// <summary>Each text with its end token, cut to the length that is trained on and measured.</summary>
+    /// <summary>Each text, encoded once, cut to the length that is measured, with an end token to part it from the next in training.</summary>
+    /// <remarks>An end token that the cut put there lies beyond that length and is not measured: it would be right in every arm.</remarks>
     private int[][] Tokens(IReadOnlyList<string> texts) =>
-        [.. texts.Select(t => (int[])[.. _tokenizer.EncodePlain(t).Take(_length - 1), _end])];
+        [.. texts.Select(t => (int[])[.. _tokenizer.EncodePlain(t).Take(_length), _end])];
 
     private sealed class ProgressOf(Action<long, long, string> progress) : IProgress<DownstreamProgress>
     {

@@ -11,9 +11,11 @@ using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Evaluation;
 using Chorus.Actors.Ledger;
+using Chorus.Actors.Methods;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
+using Chorus.Actors.Telemetry;
 using Chorus.Gpu.Runtime;
 using Microsoft.Data.Sqlite;
 
@@ -28,6 +30,19 @@ public sealed class ChorusNode : IAsyncDisposable
     private const string EvaluatorName = "evaluator";
     private const string BlocksName = "client-blocks";
     private const int Shards = 100;
+
+    private static readonly TimeSpan MetricsEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>Actors whose mailboxes say how busy a node is.</summary>
+    private static readonly (string Name, string Path)[] Measured =
+    [
+        ("coordinator", $"user/{CoordinatorName}/{CoordinatorName}"),
+        ("policy", $"user/{PolicyName}/{PolicyName}"),
+        ("evaluator", $"user/{EvaluatorName}/{EvaluatorName}"),
+        ("collector", "user/collector"),
+        ("candidates", "user/candidates"),
+        ("data", "user/data"),
+    ];
 
     private readonly DeviceThread? _device;
 
@@ -167,6 +182,7 @@ public sealed class ChorusNode : IAsyncDisposable
 
     private async Task StartActorsAsync(NodeOptions options)
     {
+        System.ActorOf(NodeMetricsActor.Props(Measured, MetricsEvery), "metrics");
         var coordinator = Proxy(CoordinatorName, "coordinator");
         var sharding = ClusterSharding.Get(System);
         var extractor = new BlockMessages();
@@ -176,8 +192,8 @@ public sealed class ChorusNode : IAsyncDisposable
         {
             var name = $"{CollectorNames.Of(Cluster.Get(System).SelfUniqueAddress)}/{Guid.NewGuid():n}";
             var node = new NodeServices(
-                System.ActorOf(NodeDataActor.Props(coordinator, options.Retry), "data"),
-                System.ActorOf(CandidateCacheActor.Props(coordinator, options.Retry, options.Scorer), "candidates"),
+                System.ActorOf(NodeDataActor.Props(coordinator, options.Retry, settings => options.Scorer is { } scorer ? RoundWork.Of(scorer) : RoundWork.Of(settings)), "data"),
+                System.ActorOf(CandidateCacheActor.Props(coordinator, options.Retry), "candidates"),
                 System.ActorOf(CollectorActor.Props(coordinator, name, options.Retry), "collector"));
             blocks = await sharding.StartAsync(BlocksName, BlockActor.Props(node), settings, extractor);
         }

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Configuration;
 using Akka.Event;
 using Chorus.Actors.Embedding;
 using Chorus.Actors.Runs;
@@ -20,19 +21,22 @@ public sealed class NodeDataActor : UntypedActor, IWithTimers
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly IActorRef _coordinator;
     private readonly TimeSpan _retry;
+    private readonly Func<RunSettings, ClientWorkFactory> _work;
     private readonly List<IActorRef> _waiting = [];
     private string? _opening;
     private bool _described;
     private object? _outcome;
 
-    public NodeDataActor(IActorRef coordinator, TimeSpan retry) => (_coordinator, _retry) = (coordinator, retry);
+    public NodeDataActor(IActorRef coordinator, TimeSpan retry, Func<RunSettings, ClientWorkFactory> work) =>
+        (_coordinator, _retry, _work) = (coordinator, retry, work);
 
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <param name="coordinator">The run coordinator, or its proxy.</param>
     /// <param name="retry">How long to wait for the description before asking again.</param>
-    public static Props Props(IActorRef coordinator, TimeSpan retry) =>
-        Akka.Actor.Props.Create(() => new NodeDataActor(coordinator, retry));
+    /// <param name="work">What the clients of a run do in a round.</param>
+    public static Props Props(IActorRef coordinator, TimeSpan retry, Func<RunSettings, ClientWorkFactory> work) =>
+        Akka.Actor.Props.Create(() => new NodeDataActor(coordinator, retry, work));
 
     protected override void OnReceive(object message)
     {
@@ -57,7 +61,8 @@ public sealed class NodeDataActor : UntypedActor, IWithTimers
             case RunProtocol.RunDescription description when description.Run == _opening && !_described:
                 _described = true;
                 Timers.Cancel(RetryKey);
-                Task.Run(() => Open(description)).PipeTo(
+                var work = _work;
+                Task.Run(() => Open(description, work)).PipeTo(
                     Self,
                     success: opened => opened,
                     failure: e => new NodeUnfit(description.Run, e is DataFormatException or IOException or SettingsException or DeviceNotFoundException or TorchLoadException ? e.Message : e.ToString()));
@@ -102,9 +107,10 @@ public sealed class NodeDataActor : UntypedActor, IWithTimers
         _waiting.Clear();
     }
 
-    private static object Open(RunProtocol.RunDescription run)
+    private static object Open(RunProtocol.RunDescription run, Func<RunSettings, ClientWorkFactory> work)
     {
-        var corpus = RunData.Open(run.DataDirectory, run.Synthesis);
+        var settings = RunSettings.From(("the coordinator's settings", ConfigurationFactory.ParseString(run.Settings)));
+        var corpus = RunData.Open(settings.Data.Directory, settings.Data.Synthesis);
         if (corpus.Sha256 != run.DataSha256)
         {
             corpus.Dispose();
@@ -113,8 +119,8 @@ public sealed class NodeDataActor : UntypedActor, IWithTimers
 
         try
         {
-            var encoder = RunEncoder.Open(new EncoderSettings(run.EncoderDimension, run.EncoderCheckpoint, run.EncoderDevice, run.EncoderSha256), corpus.Initial);
-            return new RunOnNode(run.Run, corpus, encoder, new BlockLayout(run.Clients, run.BlockSize));
+            var encoder = RunEncoder.Open(settings.Encoder, corpus.Initial);
+            return new RunOnNode(run.Run, corpus, encoder, new BlockLayout(run.Clients, settings.Clients.BlockSize), work(settings));
         }
         catch
         {

@@ -12,10 +12,11 @@ namespace Chorus.Actors.Hosting;
 public sealed class NodeLog : UntypedActor, IRequiresMessageQueue<ILoggerMessageQueueSemantics>
 {
     /// <summary>Whether an event is for people at this log level.</summary>
-    internal static bool Shows(LogEvent happened, LogLevel level) =>
+    /// <param name="ending">The node is shutting down: what Akka's actors then miss of it, nobody needs to know.</param>
+    internal static bool Shows(LogEvent happened, LogLevel level, bool ending) =>
         happened.LogLevel() >= level
         && (level < LogLevel.WarningLevel || happened.LogClass?.Namespace?.StartsWith("Chorus.", StringComparison.Ordinal) == true
-            || (happened is Error error && !IsOfPeers(error)));
+            || (happened is Error error && !ending && !IsOfPeers(error)));
 
     protected override void OnReceive(object message)
     {
@@ -25,7 +26,8 @@ public sealed class NodeLog : UntypedActor, IRequiresMessageQueue<ILoggerMessage
                 Sender.Tell(new LoggerInitialized());
                 break;
             case LogEvent happened:
-                if (Logging.LogLevelFor(Context.System.Settings.LogLevel) is var level && Shows(happened, level))
+                var level = Logging.LogLevelFor(Context.System.Settings.LogLevel);
+                if (Shows(happened, level, CoordinatedShutdown.Get(Context.System).ShutdownReason is not null))
                     Console.Error.WriteLine(Line(happened, level));
                 break;
         }

@@ -1,4 +1,3 @@
-using Chorus.Actors.Candidates;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Simulation.Popri;
@@ -40,8 +39,8 @@ public sealed record NodeOptions
     /// <summary>Makes the policy; required with the role policy.</summary>
     public PolicyFactory? Policy { get; init; }
 
-    /// <summary>Makes what the clients of this node vote with: the published vote, unless an audit's test has a wrong one to be caught.</summary>
-    public VoteScorerFactory Scorer { get; init; } = candidates => new CandidateScorer(candidates);
+    /// <summary>Makes what the clients of this node vote with, in place of the run's own: an audit's test has wrong ones to be caught.</summary>
+    public VoteScorerFactory? Scorer { get; init; }
 
     /// <summary>Whether policy and trainer here work with libtorch; without, it is never loaded.</summary>
     public bool NeedsTorch { get; init; } = true;

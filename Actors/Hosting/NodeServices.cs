@@ -16,7 +16,9 @@ public sealed record NodeServices(IActorRef Data, IActorRef Candidates, IActorRe
 internal sealed record GetRunOnNode(string Run) : ClientProtocol.ILocal;
 
 /// <summary>The run's data is open on this node.</summary>
-internal sealed record RunOnNode(string Run, FederatedCorpus Corpus, ISentenceEncoder Encoder, BlockLayout Layout) : ClientProtocol.ILocal, IDisposable
+/// <param name="Work">What its clients do in a round.</param>
+internal sealed record RunOnNode(string Run, FederatedCorpus Corpus, ISentenceEncoder Encoder, BlockLayout Layout, ClientWorkFactory Work)
+    : ClientProtocol.ILocal, IDisposable
 {
     public void Dispose()
     {

@@ -1,6 +1,7 @@
 using Chorus.Actors.Embedding;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
+using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Data;
 using Chorus.Simulation.Embedding;
 using Chorus.Simulation.Federation;
@@ -35,6 +36,23 @@ public sealed record RunContext(
 
     /// <summary>What cohorts are drawn from, where it is given: else the run's seed, or a secret (see privacy.reproducible-noise).</summary>
     public ulong? CohortSeed { get; init; }
+
+    /// <summary>When recorded devices could be reached; null where the run needs no trace.</summary>
+    public PresenceTrace? Trace { get; init; }
+
+    /// <summary>A round's cohort: the clients that are drawn, without those who do not answer in time.</summary>
+    /// <param name="round">From 1.</param>
+    /// <param name="seed">What the run draws its cohorts from.</param>
+    /// <returns>Whom to count, and what became of the others; null where all who are asked answer.</returns>
+    public (ClientSet Cohort, Turnout? Turnout) CohortOf(int round, ulong seed)
+    {
+        var clients = Settings.Clients;
+        var asked = ClientSampler.Draw(clients.Asked(Clients), Clients, seed, round);
+        if (clients.Availability.Model is not { } model)
+            return (asked, null);
+        int? enough = clients.Availability.FirstCome && clients.Cohort is FixedSize size ? size.Count : null;
+        return new AvailabilityModel(model, Trace, seed).Play(asked, round, enough);
+    }
 
     /// <summary>What one round releases, as the ledger and the accountants know it.</summary>
     public PrivacyEvent ReleaseEvent => new(

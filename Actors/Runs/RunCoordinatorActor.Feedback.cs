@@ -7,6 +7,7 @@ using Chorus.Actors.Candidates;
 using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Ledger;
+using Chorus.Actors.Telemetry;
 using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Federation;
 using static Chorus.Actors.Collection.CollectorProtocol;
@@ -33,6 +34,7 @@ public sealed partial class RunCoordinatorActor
     private BlockLeases? _leases;
     private byte[][] _sampled = [];
     private string _candidatesSha256 = "";
+    private Turnout? _turnout;
     private bool _charging;
     private int _pairs;
 
@@ -48,6 +50,7 @@ public sealed partial class RunCoordinatorActor
         Command<ReleaseMade>(Awaited(RunStep.CollectFeedback), made => Persist(made, e =>
         {
             _state = _state.Apply(e);
+            Released(e);
             foreach (var collector in _collectors.Values)
                 collector.Tell(new RoundClosed(_context.Run, Round));
             (_leases, _charging) = (null, false);
@@ -79,7 +82,7 @@ public sealed partial class RunCoordinatorActor
     {
         _feedbackClock.Restart();
         _candidatesSha256 = candidates.Sha256;
-        var cohort = ClientSampler.Draw(_context.Settings.Clients.Cohort, _context.Clients, _state.Started!.CohortSeed ?? _context.Settings.Seed, candidates.Round);
+        (var cohort, _turnout) = _context.CohortOf(candidates.Round, _state.Started!.CohortSeed ?? _context.Settings.Seed);
         var layout = _context.Layout;
         var blocks = Enumerable.Range(0, layout.Blocks).Select(layout.RangeOf).ToArray();
         _sampled = [.. blocks.Select(range => Bits(cohort, range))];
@@ -113,7 +116,26 @@ public sealed partial class RunCoordinatorActor
             return;
         foreach (var (block, lease) in _leases.Pending.Take(LeasesPerNode * Math.Max(1, _peers.ClientNodes())))
             _peers.Blocks.Tell(new BlockProtocol.VoteBlock(_context.Run, Round, block, lease, _candidatesSha256, _sampled[block]));
-        Publish("feedback", _leases.ClientsGranted, _leases.ClientsSampled, $"{_leases.BlocksGranted} of {_leases.Blocks} blocks");
+        PublishLeases(_leases);
+    }
+
+    private void PublishLeases(BlockLeases leases)
+    {
+        var (granted, clients, of) = (leases.BlocksGranted, leases.ClientsGranted, ChorusMetrics.Of(_context.Run));
+        ChorusMetrics.ClientsSampled.Record(leases.ClientsSampled, of);
+        ChorusMetrics.ClientsCounted.Record(clients, of);
+        ChorusMetrics.Blocks.Record(leases.Blocks - granted, ChorusMetrics.Of(_context.Run, "state", "pending"));
+        ChorusMetrics.Blocks.Record(granted, ChorusMetrics.Of(_context.Run, "state", "granted"));
+        Publish("feedback", clients, leases.ClientsSampled, $"{granted} of {leases.Blocks} blocks");
+    }
+
+    private void Released(ReleaseMade made)
+    {
+        var of = ChorusMetrics.Of(_context.Run);
+        ChorusMetrics.Rounds.Add(1, of);
+        ChorusMetrics.ClientsCounted.Record(made.ClientsCounted, of);
+        ChorusMetrics.ClientsLost.Add(made.ClientsSampled - made.ClientsCounted, of);
+        ChorusMetrics.EpsilonSpent.Record(made.Spend.Epsilon, of);
     }
 
     private void Answer(ClaimBlock claim)
@@ -150,7 +172,7 @@ public sealed partial class RunCoordinatorActor
         var window = LeasesPerNode * Math.Max(1, _peers.ClientNodes());
         if (_leases!.Pending.Skip(window - 1).Select(p => ((int, long)?)p).FirstOrDefault() is var (block, lease))
             _peers.Blocks.Tell(new BlockProtocol.VoteBlock(_context.Run, Round, block, lease, _candidatesSha256, _sampled[block]));
-        Publish("feedback", _leases.ClientsGranted, _leases.ClientsSampled, $"{_leases.BlocksGranted} of {_leases.Blocks} blocks");
+        PublishLeases(_leases);
     }
 
     /// <summary>Once every block is granted, asks each holder for its one partial sum.</summary>
@@ -188,7 +210,7 @@ public sealed partial class RunCoordinatorActor
     {
         if (_leases is not { AllMerged: true } leases || _over)
             return;
-        var (context, round, sha256, elapsed) = (_context, Round, _candidatesSha256, _feedbackClock.Elapsed.TotalSeconds);
+        var (context, round, sha256, elapsed, turnout) = (_context, Round, _candidatesSha256, _feedbackClock.Elapsed.TotalSeconds, _turnout);
         var settings = _context.Settings;
         Task.Run(() =>
         {
@@ -205,7 +227,7 @@ public sealed partial class RunCoordinatorActor
                 RunFolder.WriteJson(file, release);
             return new ReleaseMade(
                 context.Run, round, release.Sha256(), release.ClientsSampled, release.ClientsCounted, release.ClientsSha256,
-                release.Tally, spend, elapsed, release.PairsKeptRight);
+                release.Tally, spend, elapsed, release.PairsKeptRight, turnout);
         }).PipeTo(Self, failure: e => new Policy.StepFailed(context.Run, "release", e.Message, BadInput: false));
     }
 
@@ -214,6 +236,7 @@ public sealed partial class RunCoordinatorActor
         var (granted, sampled) = (_leases!.ClientsGranted, _leases.ClientsSampled);
         if (granted >= _context.Settings.Clients.Quorum * sampled && granted > 0)
         {
+            _trace.Mark("deadline passed");
             _log.Warning("round {0} closes at its deadline with {1} of {2} clients", Round, granted, sampled);
             _leases.DropPending();
             AskPartials();
@@ -233,7 +256,12 @@ public sealed partial class RunCoordinatorActor
             return;
         var revoked = _leases.Revoke(collector => CollectorNames.IsOf(collector, node));
         if (revoked > 0)
+        {
+            _trace.Mark($"node {removed.Member.Address} lost");
+            ChorusMetrics.LeasesRevoked.Add(revoked, ChorusMetrics.Of(_context.Run));
             _log.Warning("node {0} is lost; {1} blocks that it had counted are leased again", removed.Member.Address, revoked);
+        }
+
         LeasePending();
     }
 

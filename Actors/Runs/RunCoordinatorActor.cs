@@ -9,6 +9,7 @@ using Chorus.Actors.Candidates;
 using Chorus.Actors.Evaluation;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Policy;
+using Chorus.Actors.Telemetry;
 using Chorus.Simulation.Embedding;
 using Chorus.Simulation.Metrics;
 using Chorus.Simulation.Popri;
@@ -33,6 +34,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly IActorRef _source;
     private readonly IActorRef _ledger;
+    private readonly RunTrace _trace;
     private RunState _state = RunState.Empty;
     private bool _over;
 
@@ -40,6 +42,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     {
         _context = context;
         _peers = peers;
+        _trace = new RunTrace(context.Run, TimeProvider.System);
         _source = Context.ActorOf(CandidateSourceActor.Props(), "candidates");
         _ledger = Context.Watch(Context.ActorOf(LedgerActor.Props(LedgerFiles.PersistenceId, context.Ledger is null ? "" : LedgerFiles.JournalPlugin), "ledger"));
         Recover<IEvent>(e => _state = _state.Apply(e));
@@ -51,6 +54,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         LedgerCommands();
         StepCommands();
         FeedbackCommands();
+        OperatorCommands();
         CommandAny(message =>
         {
             if (message is not (IRunMessage or ClusterEvent.IClusterDomainEvent or ClusterEvent.CurrentClusterState))
@@ -89,11 +93,20 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr) =>
         End(RunOutcome.Failed, $"the journal {_context.Folder.Journal} cannot be written: {cause.Message}; nothing was lost, go on with --resume");
 
-    protected override void PostStop() => Cluster.Get(Context.System).Unsubscribe(Self);
+    protected override void PostStop()
+    {
+        Cluster.Get(Context.System).Unsubscribe(Self);
+        _trace.Dispose();
+    }
 
     private void LedgerCommands()
     {
-        Command<LedgerProtocol.LedgerReady>(CheckPlan);
+        Command<LedgerProtocol.LedgerReady>(ready =>
+        {
+            ChorusMetrics.EpsilonBudget.Record(ready.Budget.Epsilon, ChorusMetrics.Of(_context.Run));
+            ChorusMetrics.EpsilonSpent.Record(ready.Spend.Epsilon, ChorusMetrics.Of(_context.Run));
+            CheckPlan(ready);
+        });
         Command<LedgerProtocol.PlanFits>(_ => Continue());
         Command<LedgerProtocol.LedgerRefused>(refused => End(RunOutcome.Failed, refused.Reason));
         Command<Terminated>(_ => End(RunOutcome.Failed, $"the ledger's part of the journal {_context.Folder.Journal} cannot be read or written (the log says why); nothing is released that is not charged, go on with --resume"));
@@ -123,6 +136,9 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     {
         Timers.Cancel(RepeatKey);
         var (step, round) = _state.Next(_context.Settings.Rounds, _context.Settings.Evaluation.Downstream);
+        if (HoldsBefore(step))
+            return;
+        _trace.Enter(step, round);
         try
         {
             Begin(step, round);
@@ -267,9 +283,14 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         {
             var watch = Stopwatch.StartNew();
             // As many as a round has candidates: the distance falls with the number of texts, and is to be compared with theirs.
-            var texts = RunFolder.ReadJson<string[]>(context.Folder.Synthetic).Take(context.Settings.Popri.Prompts * context.Settings.Popri.Samples).ToArray();
-            var (fid, distance) = Distances(context, encoder => EmbeddingMatrix.Encode(encoder, texts));
-            return new SyntheticWritten(context.Run, made.Sha256, made.Count, fid, distance, made.Seconds + watch.Elapsed.TotalSeconds);
+            var texts = RunFolder.ReadJson<string[]>(context.Folder.Synthetic);
+            var some = texts.Take(context.Settings.Popri.Prompts * context.Settings.Popri.Samples).ToArray();
+            var (fid, distance) = Distances(context, encoder => EmbeddingMatrix.Encode(encoder, some));
+            var evaluation = context.Settings.Evaluation;
+            var measures = evaluation.TextMeasures
+                ? TextMeasures.Of(texts, context.Corpus, context.Encoder, evaluation.CopiedWords, context.Settings.Diagnostics ? context.Clients : 0)
+                : null;
+            return new SyntheticWritten(context.Run, made.Sha256, made.Count, fid, distance, made.Seconds + watch.Elapsed.TotalSeconds, measures);
         }).PipeTo(Self, failure: e => new StepFailed(context.Run, "evaluate", e.Message, BadInput: false));
     }
 
@@ -295,22 +316,23 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
 
     private void Describe(GetRunDescription get)
     {
-        if (get.Run != _context.Run)
-            return;
-        var settings = _context.Settings;
-        Sender.Tell(new RunDescription(
-            _context.Run, settings.Data.Directory, settings.Data.Synthesis, _context.Corpus.Sha256, _context.Clients,
-            settings.Clients.BlockSize, settings.Encoder.Dimension!.Value, settings.Encoder.Checkpoint, settings.Encoder.Device, settings.Encoder.Sha256));
+        if (get.Run == _context.Run)
+            Sender.Tell(new RunDescription(_context.Run, _context.Settings.Hocon, _context.Corpus.Sha256, _context.Clients));
     }
 
-    private void Publish(string stage, long done, long total, string detail) =>
+    private void Publish(string stage, long done, long total, string detail)
+    {
         Context.System.EventStream.Publish(new RunProgress(_context.Run, RoundAtWork, stage, done, total, detail));
+        if (total > 0)
+            ChorusMetrics.PhaseProgress.Record((double)done / total, ChorusMetrics.Of(_context.Run, "phase", stage));
+    }
 
     private void End(RunOutcome outcome, string message)
     {
         if (_over)
             return;
         _over = true;
+        _trace.End(outcome == RunOutcome.Done ? null : message);
         Timers.CancelAll();
         Context.System.EventStream.Publish(new RunEnded(_context.Run, outcome, message));
     }

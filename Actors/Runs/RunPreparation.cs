@@ -31,7 +31,9 @@ public static class RunPreparation
             throw new SettingsException($"{run.Path} is not empty and holds no run: choose another --out");
         if (File.Exists(run.Path))
             throw new SettingsException($"{run.Path} is a file: choose another --out");
-        settings = RunCheckpoints.Resolve(RunEncoder.Resolve(settings));
+        if (settings.Data.Directory.Length > 0)
+            settings = settings.With(("data.directory", settings.Data.Directory)); // in full: a node may be started anywhere
+        settings = AvailabilityRunSettings.Resolve(RunCheckpoints.Resolve(RunEncoder.Resolve(settings)));
         if (settings.Data.Synthesis is { } synthesis)
             RunData.Synthesise(synthesis, clientsWritten, ct);
         var context = Open(settings, run, RandomNumberGenerator.GetHexString(16, lowercase: true));
@@ -128,13 +130,14 @@ public static class RunPreparation
                 throw new SettingsException($"chorus.clients.cohort-size must be at most the number of clients, {clients}, got {cohort.Count}");
             if (corpus.Initial.Length < settings.Popri.Shots)
                 throw new SettingsException($"chorus.popri.shots must be at most the number of public texts, {corpus.Initial.Length}, got {settings.Popri.Shots}");
+            var trace = settings.Clients.Availability.ReadTrace();
             var delta = settings.Privacy.DeltaFor(clients);
             var noise = settings.Privacy.NoiseMultiplier ?? NoiseSearch.NoiseMultiplier(
                 settings.Privacy.Epsilon, delta, settings.Rounds, settings.SamplingOf(clients), settings.Privacy.Adjacency);
             var ledger = settings.Privacy.Ledger.Length > 0 ? LedgerFiles.Hold(settings.Privacy.Ledger) : null;
             var sha256 = RunData.Sha256(settings.Hocon);
             var run = string.Create(CultureInfo.InvariantCulture, $"{settings.Name}-{RunData.Sha256(sha256 + corpus.Sha256)[..12]}");
-            var context = new RunContext(run, settings, sha256, folder, corpus, clients, noise, delta, instance, ledger);
+            var context = new RunContext(run, settings, sha256, folder, corpus, clients, noise, delta, instance, ledger) { Trace = trace };
             if (settings.Encoder.Checkpoint.Length > 0)
                 _ = context.Encoder; // a checkpoint that is gone or changed is told now, not in the middle of a round
             RunCheckpoints.Check(settings);

@@ -55,9 +55,10 @@ public static class RunReport
             Data = new DataReference(context.Corpus.Name, context.Corpus.Sha256),
             Accuracy = accuracy,
             GapClosed = RunResult.ShareOfGap(accuracy),
-            Downstream = [.. arms.Select(a => new DownstreamArm(a.Name, a.ChosenEpoch, a.ValidationAccuracy, a.TestAccuracy, a.TestTokens))],
+            Downstream = [.. arms.Select(a => new DownstreamArm(a.Name, a.ChosenEpoch, a.ValidationAccuracy, a.TestAccuracy, a.TestTokens) { Topics = a.Topics })],
             Rounds = rounds,
             Final = new FinalDistance(state.Synthetic?.Fid, state.Synthetic?.MeanDistance),
+            Texts = state.Synthetic?.Texts,
             Privacy = PrivacyOf(context, state),
             Seconds = new RunSeconds(seconds, [.. Phases(rounds, state)]),
             Samples = new SampleTexts(samples.Before, samples.After),
@@ -81,6 +82,7 @@ public static class RunReport
             ClientsSha256 = ClientsShown(context, release.ClientsSha256, cohortSeed),
             ZeroVotes = release.Tally.Zero,
             NotFiniteVotes = release.Tally.NotFinite,
+            Turnout = release.Turnout,
             Candidates = candidates.Count,
             CandidatesSha256 = candidates.Sha256,
             ReleaseSha256 = release.Sha256,
@@ -117,6 +119,12 @@ public static class RunReport
         var noise = settings.Privacy.ReproducibleNoise
             ? " Noise and cohorts of this run follow from its seed, so the figures say what the mechanism costs, not that this output is private."
             : "";
+        var left = settings.Clients.Availability switch
+        {
+            { Model: null } => "",
+            { FirstCome: true } => " Of those who are asked the first to answer are counted, so that one client may keep another out: all who are asked are charged.",
+            _ => " Clients that are away, drop out or are late are left out; all who are asked are charged.",
+        };
         return new PrivacyResult
         {
             Epsilon = epsilon,
@@ -128,7 +136,7 @@ public static class RunReport
             Sampling = sampling.ToString()!,
             LedgerEpsilon = shared ? ledger : null,
             Adjacency = settings.Privacy.Adjacency == Adjacency.ReplaceOne ? "replace-one" : "add-or-remove-one",
-            Statement = FormattableString.Invariant($"{rounds} releases of summed client votes, each of L2 sensitivity 1 to adding or removing one client with all its texts, under {sampling}, with discrete Gaussian noise of multiplier {context.NoiseMultiplier:0.####}, cost ({epsilon:0.####}, {context.Delta:0.##e+0})-differential privacy together to {neighbours}, {composed}. The policy, the synthetic texts and the scores are functions of these releases and of public data. Accuracy, FID, the ceiling and the counts of clients are measured without noise by the simulator; epsilon does not cover them.{noise}"),
+            Statement = FormattableString.Invariant($"{rounds} releases of summed client votes, each of L2 sensitivity 1 to adding or removing one client with all its texts, under {sampling}, with discrete Gaussian noise of multiplier {context.NoiseMultiplier:0.####}, cost ({epsilon:0.####}, {context.Delta:0.##e+0})-differential privacy together to {neighbours}, {composed}.{left} The policy, the synthetic texts and the scores are functions of these releases and of public data. Accuracy, FID, the ceiling and the counts of clients are measured without noise by the simulator; epsilon does not cover them.{noise}"),
         };
     }
 

@@ -144,11 +144,14 @@ public sealed record PolicyRunSettings
 
 /// <summary>The downstream model that shows what the synthetic data is worth.</summary>
 public sealed record EvaluationSettings(
-    bool Distances, bool Downstream, bool Ceiling, ModelCheckpoint Checkpoint, ModelShape Model, int BatchSize, double LearningRate, double FurtherLearningRate, int Texts, int Epochs, int Patience,
+    bool Distances, bool TextMeasures, int CopiedWords, int Topics, bool Downstream, bool Ceiling, ModelCheckpoint Checkpoint, ModelShape Model, int BatchSize, double LearningRate, double FurtherLearningRate, int Texts, int Epochs, int Patience,
     double ValidationShare)
 {
     internal static EvaluationSettings From(SettingsReader read) => new(
         read.Flag("evaluation.distances"),
+        read.Flag("evaluation.text-measures"),
+        read.Int("evaluation.copied-words", 1, 1000),
+        read.Int("evaluation.topics", 0, 100),
         read.Flag("evaluation.downstream"),
         read.Flag("evaluation.ceiling"),
         ModelCheckpoint.From(read, "downstream"),

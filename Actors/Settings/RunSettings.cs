@@ -67,11 +67,12 @@ public sealed record RunSettings
         };
     }
 
-    /// <summary>How a round's cohort is charged.</summary>
-    public Sampling SamplingOf(int clients) => Clients.Cohort switch
+    /// <summary>How a round's cohort is charged: as those who are asked, whoever of them answers (docs/privacy.md, Availability).</summary>
+    public Sampling SamplingOf(int clients) => Clients.Asked(clients) switch
     {
         Poisson poisson when Privacy.Amplification => new PoissonSampling(poisson.Probability),
-        // A client that joins a cohort of fixed size puts another out of it, known or not.
+        // A client that joins a cohort of fixed size puts another out of it, known or not; one that answers among the first does so again,
+        // and the two together still put at most one in and one out.
         FixedSize fixedSize => new FixedSizeSampling(Privacy.Amplification ? fixedSize.Count : clients, clients),
         _ => Sampling.Full,
     };
@@ -116,8 +117,13 @@ public sealed record DataSettings(string Directory, SynthesisSettings? Synthesis
 }
 
 /// <summary>The clients and how a round asks them.</summary>
-public sealed record ClientSettings(int Limit, int BlockSize, Cohort Cohort, string CohortName, TimeSpan RoundDeadline, double Quorum)
+public sealed record ClientSettings(
+    int Limit, int BlockSize, Cohort Cohort, string CohortName, TimeSpan RoundDeadline, double Quorum, AvailabilityRunSettings Availability)
 {
+    /// <summary>Whom a round asks: the cohort, or more of them where the first to answer are taken.</summary>
+    /// <param name="clients">Population.</param>
+    public Cohort Asked(int clients) => Availability.FirstCome && Cohort is FixedSize size ? size.OverSelected(clients, Availability.OverSelection) : Cohort;
+
     internal static ClientSettings From(SettingsReader read)
     {
         var name = read.OneOf("clients.cohort", "all", "fixed", "poisson");
@@ -133,7 +139,8 @@ public sealed record ClientSettings(int Limit, int BlockSize, Cohort Cohort, str
             cohort,
             name,
             read.Duration("clients.round-deadline"),
-            read.Above("clients.quorum", 0, 1));
+            read.Above("clients.quorum", 0, 1),
+            AvailabilityRunSettings.From(read, cohort));
     }
 }
 

@@ -35,7 +35,6 @@ internal static class AuditCommand
 
     private static async Task<int> InvokeAsync(ParseResult parsed, CancellationToken ct)
     {
-        await Task.Yield(); // Ctrl-C is heard from the first wait on
         var watch = Stopwatch.StartNew();
         var confidence = parsed.GetValue(Confidence);
         if (!(confidence > 0 && confidence < 1))

@@ -30,7 +30,6 @@ internal static class DataCommand
         var command = new Command("synthesize", "Writes a LargeFedBench-shaped corpus of invented people.") { flavour, clients, seed, alpha, initial, eval, output };
         command.SetAction(async (parsed, ct) =>
         {
-            await Task.Yield(); // Ctrl-C is heard from the first wait on
             var folder = Path.GetFullPath(parsed.GetValue(output)!);
             if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
                 throw new SettingsException($"{folder} is not empty: choose another --out");

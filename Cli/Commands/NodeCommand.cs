@@ -11,23 +11,20 @@ namespace Chorus.Cli.Commands;
 internal static class NodeCommand
 {
     private static readonly Option<string> Roles = new("--roles") { Description = "client, policy, trainer; separated by commas.", DefaultValueFactory = _ => "client" };
-    private static readonly Option<string[]> SeedNode = new("--seed-node") { Description = "host:port of a node to join; repeatable.", DefaultValueFactory = _ => [] };
-    private static readonly Option<string?> Config = new("--config") { Description = "A HOCON file with node { host, port, roles, seed-nodes }; options win over it.", HelpName = "FILE" };
-    private static readonly Option<string> Host = new("--host") { Description = "The address that other nodes reach this one by.", DefaultValueFactory = _ => "127.0.0.1" };
-    private static readonly Option<int> Port = new("--port") { Description = "The port to listen on; 0 takes a free one.", DefaultValueFactory = _ => 0 };
+    private static readonly Option<string?> Config = new("--config") { Description = "A HOCON file with node { host, port, roles, seed-nodes, akka }; options win over it.", HelpName = "FILE" };
 
     private static readonly TimeSpan PatienceToJoin = TimeSpan.FromSeconds(15);
 
     public static Command Create()
     {
-        var command = new Command("node", "Joins a cluster and carries clients (or the policy, or the trainer) for its run.") { Roles, SeedNode, Config, Host, Port };
+        var command = new Command("node", "Joins a cluster and carries clients (or the policy, or the trainer) for its run.") { Roles, Config };
+        MemberOptions.AddTo(command);
         command.SetAction(InvokeAsync);
         return command;
     }
 
     private static async Task<int> InvokeAsync(ParseResult parsed, CancellationToken ct)
     {
-        await Task.Yield(); // Ctrl-C is heard from the first wait on
         var options = Options(parsed);
         if (options.Roles.Contains("policy") || options.Roles.Contains("trainer"))
             TorchRuntime.Prepare();
@@ -58,25 +55,13 @@ internal static class NodeCommand
 
     private static NodeOptions Options(ParseResult parsed)
     {
-        var (roles, host, port, seeds) = (parsed.GetValue(Roles)!, parsed.GetValue(Host)!, parsed.GetValue(Port), parsed.GetValue(SeedNode)!);
-        if (parsed.GetValue(Config) is { } file)
-        {
-            var read = NodeFile.Read(file);
-            roles = Explicit(parsed, Roles) ? roles : read.Roles ?? roles;
-            host = Explicit(parsed, Host) ? host : read.Host ?? host;
-            port = Explicit(parsed, Port) ? port : read.Port ?? port;
-            seeds = seeds.Length > 0 ? seeds : read.SeedNodes ?? [];
-        }
-
-        var list = roles.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        if (list.Contains("coordinator"))
+        var file = parsed.GetValue(Config) is { } path ? NodeFile.Read(path) : null;
+        var roles = MemberOptions.Given(parsed, Roles) ? parsed.GetValue(Roles)! : file?.Roles ?? parsed.GetValue(Roles)!;
+        var options = MemberOptions.Read(parsed, roles.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), file);
+        if (options.Roles.Contains("coordinator"))
             throw new SettingsException("the coordinator is 'chorus simulate' itself: leave the role coordinator out");
-        if (seeds.Length == 0)
-            throw new SettingsException("a node joins a cluster: name one of its nodes with --seed-node host:port");
-        return new NodeOptions { Roles = list, Host = host, Port = port, SeedNodes = seeds, LogLevel = LogLevels.OfUser(), Policy = Models.Policy, Downstream = Models.Downstream };
+        return options.SeedNodes.Count > 0 ? options : throw new SettingsException("a node joins a cluster: name one of its nodes with --seed-node host:port");
     }
-
-    private static bool Explicit(ParseResult parsed, Option option) => parsed.GetResult(option) is { Implicit: false };
 
     /// <summary>Tells when this node has joined, and when the one that carries the run has left.</summary>
     private sealed class CoordinatorWatch : UntypedActor

@@ -27,38 +27,25 @@ internal static class SimulateCommand
     private static readonly Option<bool> Diagnostics = new("--diagnostics") { Description = "Also compute what only a simulator can know; marked 'not private'." };
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on with the run in --out (default: the newest unfinished one below runs/)." };
     private static readonly Option<int> Nodes = new("--nodes") { Description = "Wait for so many cluster members, this one included; with more than one the others carry the clients.", HelpName = "N", DefaultValueFactory = _ => 1 };
-    private static readonly Option<string> Host = new("--host") { Description = "The address that other nodes reach this one by.", DefaultValueFactory = _ => "127.0.0.1" };
-    private static readonly Option<int> Port = new("--port") { Description = "The port to listen on; 0 takes a free one.", DefaultValueFactory = _ => 0 };
-    private static readonly Option<string[]> SeedNode = new("--seed-node") { Description = "host:port of a node to join; repeatable.", DefaultValueFactory = _ => [] };
 
     public static Command Create()
     {
         var command = new Command("simulate", "Runs private federated learning over client actors and writes a report.")
         {
-            Run, Data, Out, Rounds, Clients, Seed, Epsilon, Ledger, LedgerEpsilon, Device, Set, Diagnostics, Resume, Nodes, Host, Port, SeedNode,
+            Run, Data, Out, Rounds, Clients, Seed, Epsilon, Ledger, LedgerEpsilon, Device, Set, Diagnostics, Resume, Nodes,
         };
+        MemberOptions.AddTo(command);
         command.SetAction(InvokeAsync);
         return command;
     }
 
     private static async Task<int> InvokeAsync(ParseResult parsed, CancellationToken ct)
     {
-        await Task.Yield(); // Ctrl-C is heard from the first wait on
         await using var progress = RunProgressView.Create();
         var nodes = parsed.GetValue(Nodes);
         if (nodes is < 1 or > 1000)
             throw new SettingsException($"--nodes must be in [1, 1000], got {nodes}");
-        var options = new NodeOptions
-        {
-            Host = parsed.GetValue(Host)!,
-            Port = parsed.GetValue(Port),
-            SeedNodes = parsed.GetValue(SeedNode)!,
-            Roles = nodes > 1 ? ["coordinator", "policy", "trainer"] : NodeOptions.KnownRoles,
-            MinimumNodes = nodes,
-            LogLevel = LogLevels.OfUser(),
-            Policy = Models.Policy,
-            Downstream = Models.Downstream,
-        };
+        var options = MemberOptions.Read(parsed, nodes > 1 ? ["coordinator", "policy", "trainer"] : NodeOptions.KnownRoles) with { MinimumNodes = nodes };
         ChorusNode.Check(options);
         using var context = Prepare(parsed, progress, ct);
         await using var node = await ChorusNode.StartAsync(options with { Run = context });

@@ -9,6 +9,8 @@ internal static unsafe partial class DriverApi
     internal const int ComputeCapabilityMajor = 75, ComputeCapabilityMinor = 76, MultiprocessorCount = 16;
     internal const int MaxDynamicSharedSizeBytes = 8;
     internal const int TensorMapFloat16 = 6, TensorMapBFloat16 = 9, TensorMapSwizzle128 = 3, TensorMapL2Promotion256 = 3;
+    internal const uint StreamNonBlocking = 1, EventDisableTiming = 2;
+    internal const int NotReady = 600;
 
     private const string Library = "cuda";
 
@@ -49,6 +51,30 @@ internal static unsafe partial class DriverApi
     [LibraryImport(Library)]
     internal static partial int cuTensorMapEncodeTiled(
         void* map, int type, uint rank, void* address, ulong* sizes, ulong* strides, uint* box, uint* elementStrides, int interleave, int swizzle, int l2Promotion, int fill);
+
+    [LibraryImport(Library)]
+    internal static partial int cuStreamCreate(out nint stream, uint flags);
+
+    [LibraryImport(Library)]
+    internal static partial int cuStreamDestroy_v2(nint stream);
+
+    [LibraryImport(Library)]
+    internal static partial int cuStreamWaitEvent(nint stream, nint @event, uint flags);
+
+    [LibraryImport(Library)]
+    internal static partial int cuEventCreate(out nint @event, uint flags);
+
+    [LibraryImport(Library)]
+    internal static partial int cuEventRecord(nint @event, nint stream);
+
+    [LibraryImport(Library)]
+    internal static partial int cuEventQuery(nint @event);
+
+    [LibraryImport(Library)]
+    internal static partial int cuEventElapsedTime(out float milliseconds, nint start, nint end);
+
+    [LibraryImport(Library)]
+    internal static partial int cuEventDestroy_v2(nint @event);
 
     [LibraryImport(Library)]
     private static partial int cuGetErrorName(int status, out nint name);

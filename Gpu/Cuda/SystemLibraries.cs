@@ -11,6 +11,7 @@ internal static class SystemLibraries
     {
         ["cuda"] = ["libcuda.so.1", "nvcuda.dll"],
         ["nvrtc"] = ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so", "nvrtc64_130_0.dll", "nvrtc64_120_0.dll"],
+        ["nccl"] = ["libnccl.so.2"], // where libtorch came with one, that is in the process already and is found by this name
     };
 
     private static readonly ConcurrentDictionary<string, nint> Loaded = new();

@@ -18,11 +18,14 @@ public sealed class ClippedParameter(string name, Parameter parameter, uint inde
     /// <summary>The sum over all samples since the last <see cref="Release"/>, of the parameter's shape and type; null where no sample has come yet.</summary>
     public Tensor? Gradient { get; private set; }
 
+    /// <summary>Makes the sum's memory, unset, in place of memory of its own: a view into what several ranks add up in one call.</summary>
+    internal Func<Tensor>? Memory { get; set; }
+
     /// <summary>Where a sum is to go: memory that is made when it is first needed, so that it is not there while activations are, just as plain gradients are not.</summary>
     internal Tensor Target(out bool accumulate)
     {
         accumulate = Gradient is not null;
-        return Gradient ??= empty(parameter.shape, parameter.dtype, parameter.device).DetachFromDisposeScope();
+        return Gradient ??= Memory?.Invoke() ?? empty(parameter.shape, parameter.dtype, parameter.device).DetachFromDisposeScope();
     }
 
     /// <summary>The same, set to zero where it is new.</summary>

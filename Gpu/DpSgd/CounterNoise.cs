@@ -22,7 +22,7 @@ public static class CounterNoise
     private const uint RefinedBelow = 1u << 16, SecondBlock = 1u << 31;
     private const float Word = 1f / 4294967296f;
 
-    /// <summary>The draws of elements <paramref name="first"/> on.</summary>
+    /// <summary>The draws of elements noise.First + <paramref name="first"/> on.</summary>
     /// <param name="first">At least 0.</param>
     public static void Fill(Span<float> draws, in NoiseDraw noise, long first)
     {
@@ -31,7 +31,7 @@ public static class CounterNoise
         int done = 0;
         while (done < draws.Length)
         {
-            long element = first + done;
+            long element = noise.First + first + done;
             int skip = (int)(element & 3), take = Math.Min(4 - skip, draws.Length - done);
             if (take == 4)
             {

@@ -82,6 +82,8 @@ public sealed record DpSgdSettings
 /// <summary>What the trainer has seen since the last report. These figures are computed without noise: they are for whoever holds the data.</summary>
 /// <param name="Step">Steps done.</param>
 /// <param name="Loss">Mean over the samples since the last report that have a finite loss; NaN where there is none.</param>
-/// <param name="Tokens">Targets since the trainer was made.</param>
+/// <param name="Tokens">Targets since the trainers were made, of all ranks.</param>
 /// <param name="NotFinite">Samples left out because a gradient of theirs was not finite, since the run's start.</param>
-public sealed record DpTrainingReport(int Step, double Loss, long Tokens, long NotFinite);
+/// <param name="Communication">For how long this rank's device stood still for others since the last report: what the backward pass did not hide.</param>
+/// <param name="Data">For how long this rank drew examples and laid out batches since the last report.</param>
+public sealed record DpTrainingReport(int Step, double Loss, long Tokens, long NotFinite, TimeSpan Communication, TimeSpan Data);

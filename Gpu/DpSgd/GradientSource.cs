@@ -26,6 +26,9 @@ public interface IGradientSource : IDisposable
     /// <summary>Gives the sums' memory back: the next micro-batch begins at zero.</summary>
     void Clear();
 
+    /// <summary>Told, during a backward pass, of parameters whose sums have all that the micro-batch adds; of others nothing is said.</summary>
+    Action<IReadOnlyList<ClippedParameter>>? Final { set; }
+
     /// <summary>float32 [1] on the device: samples, since the start, with a gradient that was not finite and so was left out.</summary>
     Tensor NotFinite { get; }
 }
@@ -80,6 +83,9 @@ public sealed class PrivateGradients : IGradientSource
     public Tensor NotFinite { get; }
 
     /// <inheritdoc/>
+    public Action<IReadOnlyList<ClippedParameter>>? Final { set => _pass.Summed = value is null ? null : group => value(group.Parameters); }
+
+    /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">A layer's rule failed; the message names the layer.</exception>
     public Tensor Accumulate(long batch, Tensor? lengths, Func<Tensor> losses)
     {
@@ -125,6 +131,8 @@ public sealed class PrivateGradients : IGradientSource
 /// <summary>Ordinary gradients of the summed loss, for training without privacy by the same trainer.</summary>
 public sealed class PlainGradients(CausalModel model, LoraAdapter? adapter) : IGradientSource
 {
+    private BackwardMarkers? _markers;
+
     /// <inheritdoc/>
     public IReadOnlyList<ClippedParameter> Parameters { get; } = PrivateLayers.TrainedParameters(model, adapter);
 
@@ -135,14 +143,31 @@ public sealed class PlainGradients(CausalModel model, LoraAdapter? adapter) : IG
     public Tensor NotFinite { get; } = zeros([1], ScalarType.Float32, model.Device).DetachFromDisposeScope();
 
     /// <inheritdoc/>
+    public Action<IReadOnlyList<ClippedParameter>>? Final
+    {
+        set
+        {
+            _markers?.Dispose();
+            _markers = value is null ? null : new BackwardMarkers(model, Parameters, value);
+        }
+    }
+
+    /// <inheritdoc/>
     public Tensor Accumulate(long batch, Tensor? lengths, Func<Tensor> losses)
     {
         ArgumentNullException.ThrowIfNull(losses);
         using var scope = NewDisposeScope();
+        foreach (var parameter in Parameters)
+        {
+            // Autograd adds to a gradient that is there already, in its own memory.
+            if (parameter.Memory is not null && parameter.Gradient is null)
+                parameter.Parameter.grad = parameter.SetTarget();
+        }
         var values = losses();
         values.sum().backward();
         HandedOver.ReleaseOf(model.Device);
         FusedLayer.ThrowIfFailed(model.Device);
+        _markers?.Finish();
         foreach (var parameter in Parameters)
         {
             // The sum is the parameter's own .grad, which autograd adds the next micro-batch to.
@@ -165,6 +190,7 @@ public sealed class PlainGradients(CausalModel model, LoraAdapter? adapter) : IG
 
     public void Dispose()
     {
+        _markers?.Dispose();
         Clear();
         NotFinite.Dispose();
     }

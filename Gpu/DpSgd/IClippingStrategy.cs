@@ -27,6 +27,7 @@ internal sealed class FusedStrategy(ClipRule rule) : IClippingStrategy
         var factors = pass.Kernels.ClipFactors(bounds, group.Threshold, rule, pass.NotFinite);
         group.Count(bounds);
         samples.AddWeighted(pass.Kernels, factors);
+        pass.Summed?.Invoke(group);
     }
 
     public void Complete(BackwardPass pass)

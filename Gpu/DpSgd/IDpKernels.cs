@@ -110,7 +110,7 @@ public interface IDpKernels
 
     /// <summary>One step of an optimizer on one parameter, with the noise added to its gradient on the way: no noise tensor is stored.</summary>
     /// <remarks>
-    /// With z(e) the draw of <see cref="CounterNoise"/> for element e, the optimizer sees d = (gradient + noise.StdDev z) step.GradientScale.
+    /// With z(e) the draw of <see cref="CounterNoise"/> for element noise.First + e, the optimizer sees d = (gradient + noise.StdDev z) step.GradientScale.
     /// All arithmetic is float32 whatever the types stored (float64 for a float64 parameter); see <see cref="OptimizerStep"/> for the formulas.
     /// </remarks>
     /// <param name="parameter">Contiguous, changed in place.</param>

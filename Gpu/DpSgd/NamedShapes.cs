@@ -8,6 +8,9 @@ namespace Chorus.Gpu.DpSgd;
 /// <summary>Models of known shapes with random weights, made on their device: for measurements, and for trying things out.</summary>
 public static class NamedShapes
 {
+    // A device's generator is seeded and drawn from by whoever comes: models of several ranks are made one after another.
+    private static readonly Lock Drawing = new();
+
     /// <summary>The names that <see cref="Create"/> knows.</summary>
     public static ImmutableArray<string> Names { get; } = ["tiny", "gpt2", "gpt2-medium", "gpt2-large", "llama-1b", "llama-7b", "llama-13b"];
 
@@ -26,17 +29,20 @@ public static class NamedShapes
             random.manual_seed((long)seed);
             return new DeviceWeights(device, type);
         }
-        return name switch
+        lock (Drawing)
         {
-            "tiny" => Llama(256, 64, 160, 2, 4, 4, 512),
-            "gpt2" => Gpt2(768, 12, 12),
-            "gpt2-medium" => Gpt2(1024, 24, 16),
-            "gpt2-large" => Gpt2(1280, 36, 20),
-            "llama-1b" => Llama(32_000, 2048, 5632, 22, 32, 4, 4096),
-            "llama-7b" => Llama(32_000, 4096, 11_008, 32, 32, 32, 4096),
-            "llama-13b" => Llama(32_000, 5120, 13_824, 40, 40, 40, 4096),
-            _ => throw new ArgumentException($"the shape must be one of {string.Join(", ", Names)}, got {name}"),
-        };
+            return name switch
+            {
+                "tiny" => Llama(256, 64, 160, 2, 4, 4, 512),
+                "gpt2" => Gpt2(768, 12, 12),
+                "gpt2-medium" => Gpt2(1024, 24, 16),
+                "gpt2-large" => Gpt2(1280, 36, 20),
+                "llama-1b" => Llama(32_000, 2048, 5632, 22, 32, 4, 4096),
+                "llama-7b" => Llama(32_000, 4096, 11_008, 32, 32, 32, 4096),
+                "llama-13b" => Llama(32_000, 5120, 13_824, 40, 40, 40, 4096),
+                _ => throw new ArgumentException($"the shape must be one of {string.Join(", ", Names)}, got {name}"),
+            };
+        }
 
         Gpt2Model Gpt2(int hidden, int depth, int heads) =>
             new(new Gpt2Config { VocabularySize = 50_257, HiddenSize = hidden, Layers = layers ?? depth, Heads = heads, MaxLength = 1024 }, Weights());

@@ -35,4 +35,5 @@ public readonly record struct OptimizerStep(
 /// <param name="Step">Of the run, from 0.</param>
 /// <param name="Parameter">The parameter's index in the run.</param>
 /// <param name="StdDev">Standard deviation of the noise on the sum of clipped gradients: sigma C. 0 adds none and draws none.</param>
-public readonly record struct NoiseDraw(ulong Key, uint Step, uint Parameter, float StdDev);
+/// <param name="First">The parameter's element that the update begins with, where it is of a part of the parameter: a multiple of 4.</param>
+public readonly record struct NoiseDraw(ulong Key, uint Step, uint Parameter, float StdDev, long First = 0);

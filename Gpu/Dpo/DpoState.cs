@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Chorus.Gpu.Checkpoints;
+using Chorus.Gpu.Collectives;
 using Chorus.Gpu.Lora;
 using Chorus.Gpu.Models;
 using TorchSharp.Modules;
@@ -72,26 +73,37 @@ internal sealed class DpoState(DpoResume resume, string fingerprint, LoraAdapter
             throw new InvalidDataException($"{FilePath} is damaged: {e.Message}", e);
         }
         var entries = file.Header.Entries.ToDictionary(e => e.Name, StringComparer.Ordinal);
-        foreach (var (name, tensor) in Tensors())
+        foreach (var (name, tensor) in Tensors(adapter, optimizer))
             file.CopyTo(entries.GetValueOrDefault(name) ?? throw new InvalidDataException($"{FilePath} is damaged: tensor {name} is missing"), tensor);
-        foreach (var state in States())
+        foreach (var state in States(optimizer))
             state.step = done.Step;
         return done;
+    }
+
+    /// <summary>All ranks of a group go on from rank 0's adapter, optimiser and place in the data.</summary>
+    public static DpoProgress Share(ICollective group, LoraAdapter adapter, AdamW optimizer, DpoProgress done)
+    {
+        double[] none = [0, 0, 0, 0, 0], told = group.Sum(
+            adapter.Parameters[0].device, group.Rank == 0 ? [done.Step, done.FirstLoss, done.LastLoss, done.Right, done.Margin] : none);
+        group.Broadcast(Tensors(adapter, optimizer).Select(t => t.Tensor));
+        foreach (var state in States(optimizer))
+            state.step = (int)told[0];
+        return new DpoProgress((int)told[0], told[1], told[2], (int)told[3], told[4]);
     }
 
     public void Save(DpoProgress done)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        SafeTensors.Write(FilePath, Tensors().ToDictionary(t => t.Name, t => t.Tensor.detach(), StringComparer.Ordinal),
+        SafeTensors.Write(FilePath, Tensors(adapter, optimizer).ToDictionary(t => t.Name, t => t.Tensor.detach(), StringComparer.Ordinal),
             new Dictionary<string, string> { ["fingerprint"] = fingerprint, ["progress"] = JsonSerializer.Serialize(done) });
     }
 
-    private IEnumerable<(string Name, Tensor Tensor)> Tensors() => adapter.NamedParameters.Zip(States()).SelectMany(t => new (string, Tensor)[]
+    private static IEnumerable<(string Name, Tensor Tensor)> Tensors(LoraAdapter adapter, AdamW optimizer) => adapter.NamedParameters.Zip(States(optimizer)).SelectMany(t => new (string, Tensor)[]
     {
         (t.First.Name, t.First.Parameter), (t.First.Name + ".exp_avg", t.Second.exp_avg), (t.First.Name + ".exp_avg_sq", t.Second.exp_avg_sq),
     });
 
     // In the order of the parameters.
-    private List<AdamW.State> States() => [.. optimizer.state_dict().State.Select(s => (AdamW.State)s)];
+    private static List<AdamW.State> States(AdamW optimizer) => [.. optimizer.state_dict().State.Select(s => (AdamW.State)s)];
 }

@@ -1,3 +1,4 @@
+using Chorus.Gpu.Collectives;
 using Chorus.Gpu.Generation;
 using Chorus.Gpu.Lora;
 using Chorus.Gpu.Models;
@@ -21,10 +22,15 @@ public sealed class DpoTrainer(CausalModel model, LoraAdapter adapter, int endTo
     /// <param name="steps">Told the number of steps done, after each.</param>
     /// <param name="ct">Looked at before every step; what was learned until then stays.</param>
     /// <param name="resume">Where to keep the state from which a tuning that was stopped goes on, the same bit for bit as if it had not been; null keeps none.</param>
+    /// <param name="group">
+    /// Where several ranks tune together, each with a model, adapter and trainer of its own and the same arguments: this rank's place. Each computes its share of every step's pairs; all get
+    /// rank 0's adapter and state at the start, have the same adapter after every step, and return the same summary. Null: there is no other.
+    /// </param>
+    /// <exception cref="CollectiveBrokenException">A rank of the group is gone; with <paramref name="resume"/> the tuning goes on from its last state.</exception>
     /// <exception cref="ArgumentException">A pair is empty on one side, reaches past the model's MaxLength, or has tokens outside the vocabulary.</exception>
     /// <exception cref="ArithmeticException">The loss is not finite.</exception>
     /// <exception cref="InvalidDataException">The state to go on from is of another tuning, or damaged.</exception>
-    public DpoSummary Train(IReadOnlyList<TokenPair> pairs, DpoSettings s, ulong seed, IProgress<int>? steps, CancellationToken ct, DpoResume? resume = null)
+    public DpoSummary Train(IReadOnlyList<TokenPair> pairs, DpoSettings s, ulong seed, IProgress<int>? steps, CancellationToken ct, DpoResume? resume = null, ICollective? group = null)
     {
         ArgumentNullException.ThrowIfNull(pairs);
         ArgumentNullException.ThrowIfNull(s);
@@ -36,14 +42,21 @@ public sealed class DpoTrainer(CausalModel model, LoraAdapter adapter, int endTo
         bool wasEnabled = adapter.Enabled;
         using var optimizer = optim.AdamW(adapter.Parameters, s.LearningRate, weight_decay: 0);
         var state = resume is null ? null : new DpoState(resume, DpoState.Fingerprint(model, adapter, pairs, s, seed), adapter, optimizer);
-        var done = state?.Load() ?? new DpoProgress();
-        if (done.Step == pairs.Count.StepsOf(s))
-            return done.ToSummary(pairs.Count);
-        var reference = Reference(pairs, s, ct);
-        adapter.Enabled = adapter.Training = true;
         try
         {
-            return Train(pairs, reference, optimizer, s, seed, done, state, steps, ct);
+            var done = (group is null || group.Rank == 0 ? state?.Load() : null) ?? new DpoProgress();
+            if (group is not null)
+                done = DpoState.Share(group, adapter, optimizer, done);
+            if (done.Step == pairs.Count.StepsOf(s))
+                return done.ToSummary(pairs.Count);
+            var reference = Reference(pairs, s, ct, group);
+            adapter.Enabled = adapter.Training = true;
+            return Train(pairs, reference, optimizer, s, seed, done, state, steps, ct, group);
+        }
+        catch (Exception e)
+        {
+            group?.Abort(e.Message); // the others wait for this rank
+            throw;
         }
         finally
         {
@@ -55,7 +68,7 @@ public sealed class DpoTrainer(CausalModel model, LoraAdapter adapter, int endTo
     }
 
     /// <summary>Summed log-probabilities of all pairs' completions under the reference policy, in the pairs' order.</summary>
-    internal (float Chosen, float Rejected)[] Reference(IReadOnlyList<TokenPair> pairs, DpoSettings s, CancellationToken ct)
+    internal (float Chosen, float Rejected)[] Reference(IReadOnlyList<TokenPair> pairs, DpoSettings s, CancellationToken ct, ICollective? group = null)
     {
         bool wasEnabled = adapter.Enabled;
         adapter.Enabled = false;
@@ -63,17 +76,19 @@ public sealed class DpoTrainer(CausalModel model, LoraAdapter adapter, int endTo
         {
             using var noGrad = no_grad();
             var reference = new (float Chosen, float Rejected)[pairs.Count];
-            for (int first = 0; first < pairs.Count; first += s.PartSize)
+            foreach (var some in group.Share([.. Enumerable.Range(0, pairs.Count)]).Chunk(s.PartSize))
             {
                 ct.ThrowIfCancellationRequested();
                 using var scope = NewDisposeScope();
-                using var batch = new PairBatch([.. pairs.Skip(first).Take(s.PartSize)], s.MaxPromptTokens, model.Device);
+                using var batch = new PairBatch([.. some.Select(i => pairs[i])], s.MaxPromptTokens, model.Device);
                 var (chosen, rejected) = batch.LogProbabilities(model);
                 var (c, r) = (chosen.cpu().data<float>().ToArray(), rejected.cpu().data<float>().ToArray());
                 for (int i = 0; i < c.Length; i++)
-                    reference[first + i] = (c[i], r[i]);
+                    reference[some[i]] = (c[i], r[i]);
             }
-            return reference;
+            // Each rank has its own, and zeros for all others.
+            var all = group.Sum(model.Device, [.. reference.SelectMany(p => new double[] { p.Chosen, p.Rejected })]);
+            return [.. all.Chunk(2).Select(p => ((float)p[0], (float)p[1]))];
         }
         finally
         {
@@ -83,37 +98,46 @@ public sealed class DpoTrainer(CausalModel model, LoraAdapter adapter, int endTo
 
     private DpoSummary Train(
         IReadOnlyList<TokenPair> pairs, (float Chosen, float Rejected)[] reference, AdamW optimizer, DpoSettings s, ulong seed,
-        DpoProgress done, DpoState? state, IProgress<int>? steps, CancellationToken ct)
+        DpoProgress done, DpoState? state, IProgress<int>? steps, CancellationToken ct, ICollective? group)
     {
         int stepsPerEpoch = pairs.Count.StepsOf(s) / s.Epochs;
+        bool stopping = false;
         for (int epoch = done.Step / stepsPerEpoch; epoch < s.Epochs; epoch++)
         {
             var order = KeyedUniform.Permutation(pairs.Count, KeyedUniform.Bits(seed, ShufflePurpose, epoch, 0));
             foreach (var indices in order.Chunk(s.BatchSize).Skip(done.Step - epoch * stepsPerEpoch))
             {
-                if (ct.IsCancellationRequested)
-                    state?.Save(done);
-                ct.ThrowIfCancellationRequested();
-                done = Step(pairs, reference, indices, optimizer, s, seed, done.Step % stepsPerEpoch == 0 ? done with { Right = 0, Margin = 0 } : done);
+                if (group is null ? ct.IsCancellationRequested : stopping)
+                {
+                    Save();
+                    throw new OperationCanceledException(ct);
+                }
+                (done, stopping) = Step(pairs, reference, indices, optimizer, s, seed, done.Step % stepsPerEpoch == 0 ? done with { Right = 0, Margin = 0 } : done, group, ct);
                 if (state is not null && (done.Step % state.EverySteps == 0 || done.Step == stepsPerEpoch * s.Epochs))
-                    state.Save(done);
+                    Save();
                 steps?.Report(done.Step);
             }
         }
         return done.ToSummary(pairs.Count);
+
+        void Save()
+        {
+            if (group is null || group.Rank == 0)
+                state?.Save(done);
+        }
     }
 
     // One optimiser step on the mean loss of the pairs at these indices.
-    private DpoProgress Step(
-        IReadOnlyList<TokenPair> pairs, (float Chosen, float Rejected)[] reference, int[] indices, AdamW optimizer, DpoSettings s, ulong seed, DpoProgress done)
+    private (DpoProgress Done, bool Stopping) Step(
+        IReadOnlyList<TokenPair> pairs, (float Chosen, float Rejected)[] reference, int[] indices, AdamW optimizer, DpoSettings s, ulong seed, DpoProgress done, ICollective? group, CancellationToken ct)
     {
         using var scope = NewDisposeScope();
-        foreach (var group in optimizer.ParamGroups)
-            group.LearningRate = s.LearningRate * Math.Min(1, (done.Step + 1.0) / Math.Max(1, s.WarmUpSteps));
+        foreach (var parameters in optimizer.ParamGroups)
+            parameters.LearningRate = s.LearningRate * Math.Min(1, (done.Step + 1.0) / Math.Max(1, s.WarmUpSteps));
         optimizer.zero_grad();
-        double loss = 0, margin = done.Margin;
-        int right = done.Right, part = 0;
-        foreach (var some in indices.Chunk(s.PartSize))
+        double loss = 0, margin = 0;
+        int right = 0, part = s.GradientAccumulation * (group?.Rank ?? 0);
+        foreach (var some in group.Share(indices).Chunk(s.PartSize))
         {
             using var partScope = NewDisposeScope(); // activations of one part are gone before the next begins
             if (adapter.Dropout > 0)
@@ -125,8 +149,6 @@ public sealed class DpoTrainer(CausalModel model, LoraAdapter adapter, int endTo
             var losses = DpoLoss.Loss(chosen, rejected, referenceChosen, referenceRejected, s.Beta, s.LabelSmoothing);
             var share = some.Length == indices.Length ? losses.mean() : losses.sum([0L]).div(indices.Length);
             loss += share.item<float>();
-            if (!double.IsFinite(loss))
-                throw new ArithmeticException($"the DPO loss must be finite, got {loss} at step {done.Step}; a lower learning rate may help");
             foreach (float m in DpoLoss.Margin(chosen.detach(), rejected.detach(), referenceChosen, referenceRejected, s.Beta).cpu().data<float>())
             {
                 margin += m;
@@ -134,10 +156,17 @@ public sealed class DpoTrainer(CausalModel model, LoraAdapter adapter, int endTo
             }
             share.backward();
         }
+        if (group is not null)
+            group.Sum([.. adapter.NamedParameters.Select(p => p.Parameter)]);
+        var sums = group.Sum(model.Device, loss, margin, right, ct.IsCancellationRequested ? 1 : 0);
+        loss = sums[0];
+        if (!double.IsFinite(loss)) // on all ranks alike
+            throw new ArithmeticException($"the DPO loss must be finite, got {loss} at step {done.Step}; a lower learning rate may help");
         if (double.IsFinite(s.MaxGradientNorm))
             nn.utils.clip_grad_norm_(adapter.Parameters, s.MaxGradientNorm);
         optimizer.step();
-        return new DpoProgress(done.Step + 1, done.Step == 0 ? loss : done.FirstLoss, loss, right, margin);
+        // Who is to stop tells the others, so that all stop after the same step.
+        return (new DpoProgress(done.Step + 1, done.Step == 0 ? loss : done.FirstLoss, loss, done.Right + (int)sums[2], done.Margin + sums[1]), sums[3] > 0);
     }
 
     private void Check(TokenPair pair, int index, DpoSettings s)

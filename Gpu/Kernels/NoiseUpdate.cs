@@ -23,12 +23,11 @@ public sealed class NoiseUpdate(CudaDevice device)
     }
 
     /// <summary>As <see cref="IDpKernels.Update"/> says.</summary>
-    /// <param name="first">Which element of the parameter the tensors' first is, a multiple of 4: a slice is updated as it would be in the whole.</param>
-    public void Apply(Tensor parameter, Tensor? gradient, Tensor? moment, Tensor? secondMoment, in OptimizerStep step, in NoiseDraw noise, long first = 0)
+    public void Apply(Tensor parameter, Tensor? gradient, Tensor? moment, Tensor? secondMoment, in OptimizerStep step, in NoiseDraw noise)
     {
         ArgumentNullException.ThrowIfNull(parameter);
-        if (first < 0 || first % ElementsOfDraw != 0)
-            throw new ArgumentOutOfRangeException(nameof(first), $"a slice must begin at a multiple of {ElementsOfDraw}, got {first}");
+        if (noise.First < 0 || noise.First % ElementsOfDraw != 0)
+            throw new ArgumentException($"draws come in blocks of {ElementsOfDraw} elements: noise.First must be a multiple of that, got {noise.First}");
         var kernel = CudaKernel.Of(
             device, "noise_update.cu", "noise_update", ownArchitecture: false, ("PARAMETER", CodeOf(parameter)), ("GRADIENT", CodeOf(gradient)),
             ("MOMENT", CodeOf(moment)), ("SECOND", CodeOf(secondMoment)), ("ADAMW", step.Optimizer == DpOptimizer.AdamW ? 1 : 0));
@@ -39,7 +38,7 @@ public sealed class NoiseUpdate(CudaDevice device)
         bool wide = ((Tensor?[])[parameter, gradient, moment, secondMoment]).All(t => t is null || TensorMemory.AddressOf(t) % 16 == 0);
         var numbers = new Numbers(
             step.LearningRate, step.GradientScale, step.WeightDecay, step.Momentum, step.Beta1, step.Beta2, step.Epsilon, step.Correction1, step.Correction2, noise.StdDev);
-        arguments.Add(parameter.numel()).Add(first).Add(wide ? 1 : 0).Add((uint)noise.Key).Add((uint)(noise.Key >> 32)).Add(noise.Step).Add(noise.Parameter).Add(numbers);
+        arguments.Add(parameter.numel()).Add(noise.First).Add(wide ? 1 : 0).Add((uint)noise.Key).Add((uint)(noise.Key >> 32)).Add(noise.Step).Add(noise.Parameter).Add(numbers);
         var blocks = (parameter.numel() + (NumberTypes.VectorElements * Threads) - 1) / (NumberTypes.VectorElements * Threads);
         kernel.Launch((int)Math.Min(blocks, (long)device.Multiprocessors * BlocksPerMultiprocessor), Threads, 0, arguments);
     }

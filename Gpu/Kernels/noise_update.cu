@@ -5,7 +5,7 @@
 // (PARAMETER, GRADIENT, MOMENT, SECOND: a type code; ADAMW: 0 or 1); the gradient may be absent (zero), the moment too where SGD
 // has none. Arithmetic is float32; stores round to nearest.
 // Philox4x32-10 (Salmon et al. 2011) and Box-Muller, as CounterNoise.cs spells out; block m of four words makes elements
-// 4m .. 4m + 3. u below 2^-16 is refined by a second block, so draws end at 9.5 and not at 6.8.
+// 4m .. 4m + 3; u below 2^-16 is refined by a second block, so draws end at 9.5 and not at 6.8.
 // DRAM bytes: parameter and moments read and written once, gradient read once; memory-bound: floor = bytes / bandwidth.
 // Launch: any grid, 256 threads; each thread takes eight elements at a time in a grid-stride loop, with one access a tensor.
 

@@ -96,9 +96,9 @@ public sealed class DownstreamExperiment
                 Copy(Weights(start), model);
             }
             var (epochs, chosen, tokens) = TrainEpochs(name, model, start is not null, training, validation, progress, ct);
-            var (_, counted, accuracy, loss) = Measure(model, test, ct);
+            var (each, loss) = NextTokenAccuracy.MeasureEach(model, test, _settings.EvaluationLength, _settings.EvaluationBatchSize, ct);
             trained = model;
-            return new ArmResult(name, epochs, chosen, epochs[chosen].ValidationAccuracy, accuracy, loss, counted, training.Count, validation.Count, tokens, Stopwatch.GetElapsedTime(began));
+            return new ArmResult(name, epochs, chosen, epochs[chosen].ValidationAccuracy, each, loss, training.Count, validation.Count, tokens, Stopwatch.GetElapsedTime(began));
         }
         catch
         {
@@ -121,14 +121,14 @@ public sealed class DownstreamExperiment
         using var run = new TrainingRun(model, training, settings);
         using var scope = NewDisposeScope();
         var epochs = ImmutableArray.CreateBuilder<DownstreamEpoch>();
-        epochs.Add(new DownstreamEpoch(0, null, Measure(model, validation, ct).Accuracy));
+        epochs.Add(new DownstreamEpoch(0, null, Accuracy(model, validation, ct)));
         var chosen = 0;
         var best = Weights(model);
         for (var epoch = 1; epoch <= _settings.MaxEpochs && epoch - chosen <= _settings.Patience; epoch++)
         {
             var at = epoch;
             var loss = run.RunEpoch(epoch, progress is null ? null : new Relay(step => progress.Report(new DownstreamProgress(name, at, _settings.MaxEpochs, step))), ct);
-            epochs.Add(new DownstreamEpoch(epoch, loss, Measure(model, validation, ct).Accuracy));
+            epochs.Add(new DownstreamEpoch(epoch, loss, Accuracy(model, validation, ct)));
             if (epochs[epoch].ValidationAccuracy > epochs[chosen].ValidationAccuracy)
             {
                 chosen = epoch;
@@ -156,8 +156,8 @@ public sealed class DownstreamExperiment
             throw new ArgumentException($"EvaluationLength must be at most the model's MaxLength {maxLength}, got {settings.EvaluationLength}");
     }
 
-    private (long Correct, long Counted, double Accuracy, double Loss) Measure(CausalModel model, IReadOnlyList<int[]> documents, CancellationToken ct) =>
-        NextTokenAccuracy.Measure(model, documents, _settings.EvaluationLength, _settings.EvaluationBatchSize, ct);
+    private double Accuracy(CausalModel model, IReadOnlyList<int[]> documents, CancellationToken ct) =>
+        NextTokenAccuracy.Measure(model, documents, _settings.EvaluationLength, _settings.EvaluationBatchSize, ct).Accuracy;
 
     private static List<Tensor> Weights(CausalModel model)
     {

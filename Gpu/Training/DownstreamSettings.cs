@@ -59,16 +59,22 @@ public sealed record DownstreamEpoch(int Epoch, double? TrainingLoss, double Val
 /// <param name="Epochs">In order, epoch 0 first.</param>
 /// <param name="ChosenEpoch">The epoch whose weights were kept: the best on validation, the earlier of equals.</param>
 /// <param name="ValidationAccuracy">Of the chosen epoch, in [0, 1].</param>
-/// <param name="TestAccuracy">Of the chosen epoch on the test documents, measured once, in [0, 1].</param>
+/// <param name="Test">Of the chosen epoch, for each test document, measured once.</param>
 /// <param name="TestLoss">Cross-entropy there, in nats a token.</param>
-/// <param name="TestTokens">Tokens that the test accuracy counts.</param>
 /// <param name="TrainingDocuments">Documents trained on.</param>
 /// <param name="ValidationDocuments">Documents validated on.</param>
 /// <param name="TrainingTokens">Tokens trained on, each time it was seen, in all epochs run.</param>
 /// <param name="Elapsed">Time taken; the only figure here that differs between equal runs.</param>
 public sealed record ArmResult(
-    string Name, ImmutableArray<DownstreamEpoch> Epochs, int ChosenEpoch, double ValidationAccuracy, double TestAccuracy, double TestLoss,
-    long TestTokens, int TrainingDocuments, int ValidationDocuments, long TrainingTokens, TimeSpan Elapsed);
+    string Name, ImmutableArray<DownstreamEpoch> Epochs, int ChosenEpoch, double ValidationAccuracy, ImmutableArray<TokenCount> Test, double TestLoss,
+    int TrainingDocuments, int ValidationDocuments, long TrainingTokens, TimeSpan Elapsed)
+{
+    /// <summary>Tokens that the test accuracy counts.</summary>
+    public long TestTokens => Test.Sum(d => (long)d.Counted);
+
+    /// <summary>Share of the test documents' tokens that are predicted rightly, in [0, 1].</summary>
+    public double TestAccuracy => (double)Test.Sum(d => (long)d.Correct) / TestTokens;
+}
 
 /// <summary>The three arms.</summary>
 /// <param name="Floor">Trained on public documents alone.</param>

@@ -1,3 +1,4 @@
+using Chorus.Gpu.Collectives;
 using Chorus.Gpu.Models;
 
 namespace Chorus.Gpu.Training;
@@ -11,16 +12,21 @@ public static class LanguageModelTrainer
     /// <param name="settings">Batch, steps, learning rate, seed.</param>
     /// <param name="progress">Told after each step.</param>
     /// <param name="ct">Ends the training between two steps; the model then has the weights reached so far.</param>
+    /// <param name="group">
+    /// Where several ranks train together, each with a model of its own and the same arguments: this rank's place. Each computes its share of every batch; all start from rank 0's weights
+    /// and have the same after every step. Null: there is no other.
+    /// </param>
+    /// <exception cref="CollectiveBrokenException">A rank of the group is gone.</exception>
     /// <exception cref="ArgumentException">Ids outside the vocabulary, fewer than two tokens, windows longer than the model's MaxLength.</exception>
     /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
     public static TrainingSummary Train(
         CausalModel model, IReadOnlyList<int[]> documents, LanguageModelTrainingSettings settings,
-        IProgress<TrainingProgress>? progress = null, CancellationToken ct = default)
+        IProgress<TrainingProgress>? progress = null, CancellationToken ct = default, ICollective? group = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(documents);
         ArgumentNullException.ThrowIfNull(settings);
-        using var run = new TrainingRun(model, documents, settings);
+        using var run = new TrainingRun(model, documents, settings, group);
         for (var epoch = 1; run.StepsDone < run.Steps; epoch++)
             run.RunEpoch(epoch, progress, ct);
         var lastTenth = Math.Max(1, run.Losses.Count / 10);

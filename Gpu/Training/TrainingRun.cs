@@ -1,5 +1,6 @@
 // Shapes: B batch, T time, V vocabulary
 using System.Diagnostics;
+using Chorus.Gpu.Collectives;
 using Chorus.Gpu.Models;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -15,15 +16,17 @@ internal sealed class TrainingRun : IDisposable
     private readonly LearningRateSchedule _schedule;
     private readonly Parameter[] _parameters;
     private readonly AdamW _optimizer;
+    private readonly ICollective? _group;
     private readonly List<double> _losses = [];
     private readonly long _started = Stopwatch.GetTimestamp();
+    private bool _stopping;
 
-    internal TrainingRun(CausalModel model, IReadOnlyList<int[]> documents, LanguageModelTrainingSettings settings)
+    internal TrainingRun(CausalModel model, IReadOnlyList<int[]> documents, LanguageModelTrainingSettings settings, ICollective? group = null)
     {
         if (settings.SequenceLength > model.Shape.MaxLength)
             throw new ArgumentException($"SequenceLength must be at most the model's MaxLength {model.Shape.MaxLength}, got {settings.SequenceLength}");
         CheckTokens(documents, model.Shape.VocabularySize);
-        _model = model;
+        (_model, _group) = (model, group);
         _settings = settings;
         _windows = new PackedWindows(documents, settings.SequenceLength, settings.BatchSize, settings.Seed);
         Steps = settings.Steps > 0 ? settings.Steps : checked(settings.Epochs * _windows.StepsPerEpoch);
@@ -35,6 +38,7 @@ internal sealed class TrainingRun : IDisposable
                 new AdamW.ParamGroup(_parameters.Where(p => p.dim() < 2), settings.LearningRate, 0.9, 0.95, 1e-8, 0),
             ],
             settings.LearningRate);
+        group?.Broadcast(_parameters);
         model.train();
     }
 
@@ -56,28 +60,42 @@ internal sealed class TrainingRun : IDisposable
         {
             if (_losses.Count == Steps)
                 break;
-            ct.ThrowIfCancellationRequested();
-            _losses.Add(Step(ids, batch, time));
+            if (_group is null ? ct.IsCancellationRequested : _stopping)
+                throw new OperationCanceledException(ct);
+            _losses.Add(Step(ids, batch, time, ct));
             Tokens += (long)batch * time;
             progress?.Report(new TrainingProgress(_losses.Count, Steps, _losses[^1], Tokens / Math.Max(1e-9, Elapsed.TotalSeconds)));
         }
         return _losses.Skip(before).DefaultIfEmpty(double.NaN).Average();
     }
 
-    private double Step(long[] ids, int batch, int time)
+    // In a group each rank has its share of the windows, and the sum of the gradients.
+    private double Step(long[] ids, int batch, int time, CancellationToken ct)
     {
         using var scope = NewDisposeScope(); // all of a step's tensors, or 57 MB of them leak each time
-        var window = tensor(ids, [batch, time + 1]).to(_model.Device);
-        var logits = _model.Forward(window.narrow(1, 0, time)).to_type(ScalarType.Float32); // as it is, unless the weights are of half precision
-        var loss = nn.functional.cross_entropy(logits.view((long)batch * time, -1), window.narrow(1, 1, time).reshape(-1));
         _optimizer.zero_grad();
-        loss.backward();
+        double value = 0;
+        long[] own = [.. _group.Share(ids.Chunk(time + 1).ToArray()).SelectMany(row => row)];
+        if (own.Length > 0)
+        {
+            long rows = own.Length / (time + 1);
+            var window = tensor(own, [rows, time + 1]).to(_model.Device);
+            var logits = _model.Forward(window.narrow(1, 0, time)).to_type(ScalarType.Float32); // as it is, unless the weights are of half precision
+            var loss = nn.functional.cross_entropy(logits.view(rows * time, -1), window.narrow(1, 1, time).reshape(-1));
+            if (rows < batch)
+                loss = loss * ((double)rows / batch);
+            loss.backward();
+            value = loss.item<float>();
+        }
+        _group?.Sum(_parameters);
+        // Who is to stop tells the others, so that all stop after the same step.
+        var sums = _group.Sum(_model.Device, value, ct.IsCancellationRequested ? 1 : 0);
+        (value, _stopping) = (sums[0], sums[1] > 0);
         nn.utils.clip_grad_norm_(_parameters, _settings.MaxGradientNorm);
         var rate = _schedule.At(_losses.Count);
-        foreach (var group in _optimizer.ParamGroups)
-            group.LearningRate = rate;
-        var value = loss.item<float>();
-        if (!float.IsFinite(value))
+        foreach (var parameters in _optimizer.ParamGroups)
+            parameters.LearningRate = rate;
+        if (!double.IsFinite(value))
             throw new TrainingDivergedException($"the loss is {value} at step {_losses.Count + 1} of {Steps}; a LearningRate below {_settings.LearningRate} may help");
         _optimizer.step();
         return value;

@@ -82,19 +82,8 @@ public sealed record CorpusDescription(
     private static long CountWords(string text, Dictionary<string, long>.AlternateLookup<ReadOnlySpan<char>> counts)
     {
         long words = 0;
-        string lower = text.ToLowerInvariant();
-        for (int i = 0; i < lower.Length;)
-        {
-            int from = i;
-            while (i < lower.Length && (char.IsLetterOrDigit(lower[i]) || lower[i] is '\'' or '-')) i++;
-            ReadOnlySpan<char> word = lower.AsSpan(from, i - from).Trim("'-");
-            if (!word.IsEmpty)
-            {
-                CollectionsMarshal.GetValueRefOrAddDefault(counts, word, out _)++;
-                words++;
-            }
-            if (i == from) i++;
-        }
+        var reader = new WordReader(text.ToLowerInvariant());
+        for (; reader.Next(out ReadOnlySpan<char> word); words++) CollectionsMarshal.GetValueRefOrAddDefault(counts, word, out _)++;
         return words;
     }
 }

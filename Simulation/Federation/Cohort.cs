@@ -29,6 +29,13 @@ public sealed record FixedSize(int Count) : Cohort
         : throw new ArgumentOutOfRangeException(nameof(Count), $"cohort size must be at least 1, got {Count}");
 
     public override double ExpectedSize(int clients) => Count;
+
+    /// <summary>How many are asked so that Count answer: Count times a factor, rounded up, at most everybody.</summary>
+    /// <param name="clients">Population.</param>
+    /// <param name="factor">At least 1.</param>
+    public FixedSize OverSelected(int clients, double factor) => factor >= 1
+        ? new FixedSize((int)Math.Min(clients, Math.Ceiling((Count * factor) - 1e-9)))   // 10 x 1.1 is a little more than 11 in binary
+        : throw new ArgumentOutOfRangeException(nameof(factor), $"the factor of over-selection must be at least 1, got {factor:R}");
 }
 
 /// <summary>Each client on its own with one probability.</summary>

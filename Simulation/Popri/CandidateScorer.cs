@@ -1,26 +1,24 @@
-using System.Buffers;
 using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Embedding;
 
 namespace Chorus.Simulation.Popri;
 
 /// <summary>
-/// Makes the published POPri vote of one client after another against one set of candidates. Prepared once a node and
-/// shared by all its clients: it never changes, and <see cref="Vote"/> may run on any number of threads.
+/// Makes the published POPri vote of one client after another, or of many at once, against one set of candidates. Prepared once
+/// a node and shared by all its clients: it never changes, and its methods may run on any number of threads.
 /// </summary>
 /// <remarks>
-/// The sum of a client's cosines with candidate p is p . s / |p|, with s the sum of its texts' unit embeddings: one inner
+/// The sum of a client's cosines with candidate p is (p / |p|) . s, with s the sum of its texts' unit embeddings: one inner
 /// product a candidate, however many texts there are. Everything after the float32 inputs is in double and in a written
-/// order (<see cref="FixedOrder"/>), so a vote has the same bits on every machine.
+/// order (<see cref="FixedOrder"/>, <see cref="FixedOrderProduct"/>), so a vote has the same bits on every machine.
 /// The norm of a vote is at most 1 to the last bit: see <see cref="VoteArithmetic"/>.
 /// </remarks>
-public sealed class CandidateScorer : IVoteScorer
+public sealed class CandidateScorer : IBlockScorer
 {
     /// <summary>The most candidates for which the norm of a vote is proven to be at most 1.</summary>
     public const int MaxCandidates = VoteArithmetic.LongestVote;
 
-    private readonly EmbeddingMatrix _candidates;
-    private readonly double[] _norms;
+    private readonly FixedOrderProduct _units;
 
     /// <param name="candidates">[Count, Dimension], rows of any length; a zero row has similarity 0 with everything.</param>
     /// <exception cref="ArgumentException">A candidate is not finite, or there are none or more than 2^20.</exception>
@@ -29,15 +27,15 @@ public sealed class CandidateScorer : IVoteScorer
         ArgumentNullException.ThrowIfNull(candidates);
         if (candidates.Rows is < 1 or > MaxCandidates)
             throw new ArgumentException($"candidates must number 1 to {MaxCandidates}, got {candidates.Rows}");
-        _candidates = candidates;
-        _norms = VoteArithmetic.Norms(candidates);
+        double[] norms = VoteArithmetic.Norms(candidates);
+        _units = new FixedOrderProduct(candidates.Rows, candidates.Dimension, (k, unit) => VoteArithmetic.Unit(candidates.Row(k), norms[k], unit));
     }
 
     /// <summary>Number of candidates.</summary>
-    public int Count => _candidates.Rows;
+    public int Count => _units.Rows;
 
     /// <summary>Numbers in an embedding.</summary>
-    public int Dimension => _candidates.Dimension;
+    public int Dimension => _units.Dimension;
 
     /// <summary>Numbers in a vote: one a candidate.</summary>
     public int VoteLength => Count;
@@ -47,50 +45,30 @@ public sealed class CandidateScorer : IVoteScorer
     /// <param name="vote">[Count], overwritten. Its norm is at most 1 in exact arithmetic; zero unless the result is Counted.</param>
     /// <returns>What became of the vote.</returns>
     /// <exception cref="ArgumentException">A length does not fit.</exception>
-    public VoteKind Vote(ReadOnlySpan<float> textEmbeddings, Span<double> vote)
+    public VoteKind Vote(ReadOnlySpan<float> textEmbeddings, Span<double> vote) => VoteArithmetic.OneVote(this, textEmbeddings, vote);
+
+    /// <inheritdoc/>
+    public VoteKind Summarise(ReadOnlySpan<float> textEmbeddings, Span<double> summary) =>
+        VoteArithmetic.Summarise(textEmbeddings, Dimension, summary);
+
+    /// <inheritdoc/>
+    public void Multiply(ReadOnlySpan<double> summaries, Span<double> products) => _units.Multiply(summaries, products);
+
+    /// <inheritdoc/>
+    public VoteKind Finish(int texts, Span<double> vote)
     {
-        if (vote.Length != Count)
-            throw new ArgumentException($"the vote must have {Count} numbers, got {vote.Length}");
-        if (textEmbeddings.Length % Dimension != 0)
-            throw new ArgumentException($"text embeddings must be whole rows of {Dimension} numbers, got {textEmbeddings.Length} numbers");
-        double[] rented = ArrayPool<double>.Shared.Rent(Dimension);
-        try
-        {
-            VoteKind kind = Fill(textEmbeddings, rented.AsSpan(0, Dimension), vote);
-            if (kind != VoteKind.Counted)
-                vote.Clear();
-            return kind;
-        }
-        finally
-        {
-            // It held the client's texts: nothing private stays in a pool that anybody rents from.
-            ArrayPool<double>.Shared.Return(rented, clearArray: true);
-        }
+        VoteArithmetic.RequireLength(vote, Count);
+        Elementwise.Subtract(vote, FixedOrder.Sum(vote) / vote.Length);
+
+        // Dividing by the deviation and then clipping is dividing by the norm: a standardised vector has norm sqrt(Count),
+        // and a spread that is not zero needs two candidates.
+        return VoteArithmetic.TryScaleToUnit(vote, VoteArithmetic.SpreadThreshold * texts * Math.Sqrt(vote.Length))
+            ? VoteKind.Counted
+            : VoteKind.ZeroSpread;
     }
 
     /// <summary>The sum itself: here a vote is already in scores.</summary>
     public double[] Scores(ReadOnlySpan<double> sum) => sum.Length == Count
         ? sum.ToArray()
         : throw new ArgumentException($"the sum must have {Count} numbers, got {sum.Length}");
-
-    private VoteKind Fill(ReadOnlySpan<float> texts, Span<double> sum, Span<double> vote)
-    {
-        int count = texts.Length / Dimension;
-        if (count == 0)
-            return VoteKind.NoText;
-        if (!VoteArithmetic.TrySumUnits(texts, sum))
-            return VoteKind.NotFinite;
-
-        for (int k = 0; k < vote.Length; k++)
-            vote[k] = FixedOrder.Dot(_candidates.Row(k), sum) / _norms[k];
-        double mean = FixedOrder.Sum(vote) / vote.Length;
-        for (int k = 0; k < vote.Length; k++)
-            vote[k] -= mean;
-
-        // Dividing by the deviation and then clipping is dividing by the norm: a standardised vector has norm sqrt(Count),
-        // and a spread that is not zero needs two candidates.
-        return VoteArithmetic.TryScaleToUnit(vote, VoteArithmetic.SpreadThreshold * count * Math.Sqrt(vote.Length))
-            ? VoteKind.Counted
-            : VoteKind.ZeroSpread;
-    }
 }

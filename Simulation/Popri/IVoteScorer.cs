@@ -1,3 +1,6 @@
+using Chorus.Simulation.Embedding;
+using Chorus.Simulation.Federation;
+
 namespace Chorus.Simulation.Popri;
 
 /// <summary>
@@ -5,16 +8,13 @@ namespace Chorus.Simulation.Popri;
 /// candidate (<see cref="CandidateScorer"/>) or in the few dimensions that matter (<see cref="SubspaceScorer"/>). Either
 /// way a client moves the sum by at most 1. Immutable; any number of threads may vote.
 /// </summary>
-public interface IVoteScorer
+public interface IVoteScorer : IClientWork
 {
     /// <summary>Number of candidates.</summary>
     int Count { get; }
 
     /// <summary>Numbers in an embedding.</summary>
     int Dimension { get; }
-
-    /// <summary>Numbers in a vote.</summary>
-    int VoteLength { get; }
 
     /// <summary>One client's vote.</summary>
     /// <param name="textEmbeddings">The client's texts [n, Dimension], row-major; rows of any length, a zero row adds nothing.</param>
@@ -26,3 +26,6 @@ public interface IVoteScorer
     /// <returns>[Count], owned by the caller.</returns>
     double[] Scores(ReadOnlySpan<double> sum);
 }
+
+/// <summary>Makes what clients vote with from the embeddings of a round's candidates.</summary>
+public delegate IVoteScorer VoteScorerFactory(EmbeddingMatrix candidates);

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Embedding;
 using Chorus.Simulation.Metrics;
@@ -20,7 +19,7 @@ namespace Chorus.Simulation.Popri;
 /// out: scores would divide by them.
 /// Immutable; any number of threads may vote.
 /// </remarks>
-public sealed class SubspaceScorer : IVoteScorer
+public sealed class SubspaceScorer : IBlockScorer
 {
     private const double RankShare = 1e-10;
 
@@ -29,6 +28,7 @@ public sealed class SubspaceScorer : IVoteScorer
     private readonly double[] _mean;
     private readonly double[][] _rows;   // R, [Rank][Dimension]
     private readonly int[] _pivots;
+    private readonly FixedOrderProduct _product;   // R once more, as products read it
 
     /// <param name="candidates">[Count, Dimension], rows of any length; a zero row has similarity 0 with everything.</param>
     /// <exception cref="ArgumentException">A candidate is not finite, or there are none or more than 2^20.</exception>
@@ -43,18 +43,19 @@ public sealed class SubspaceScorer : IVoteScorer
         var unit = new double[candidates.Dimension];
         for (int k = 0; k < candidates.Rows; k++)
         {
-            FillUnit(k, unit);
+            VoteArithmetic.Unit(candidates.Row(k), _norms[k], unit);
             for (int j = 0; j < _mean.Length; j++)
                 _mean[j] += unit[j] / candidates.Rows;
         }
 
         double[,] scatter = Moments.Scatter(candidates.Rows, candidates.Dimension, (k, row) =>
         {
-            FillUnit(k, row);
+            VoteArithmetic.Unit(candidates.Row(k), _norms[k], row);
             for (int j = 0; j < row.Length; j++)
                 row[j] -= _mean[j];
         });
         (_rows, _pivots) = SymmetricMatrix.Factor(scatter, RankShare, candidates.Rows * VoteArithmetic.SpreadThreshold * VoteArithmetic.SpreadThreshold);
+        _product = new FixedOrderProduct(_rows.Length, candidates.Dimension, (i, row) => _rows[i].CopyTo(row));
     }
 
     /// <summary>Number of candidates.</summary>
@@ -74,24 +75,22 @@ public sealed class SubspaceScorer : IVoteScorer
     /// <param name="vote">[Rank], overwritten. Its norm is at most 1 in exact arithmetic; zero unless the result is Counted.</param>
     /// <returns>What became of the vote.</returns>
     /// <exception cref="ArgumentException">A length does not fit.</exception>
-    public VoteKind Vote(ReadOnlySpan<float> textEmbeddings, Span<double> vote)
+    public VoteKind Vote(ReadOnlySpan<float> textEmbeddings, Span<double> vote) => VoteArithmetic.OneVote(this, textEmbeddings, vote);
+
+    /// <inheritdoc/>
+    public VoteKind Summarise(ReadOnlySpan<float> textEmbeddings, Span<double> summary) =>
+        VoteArithmetic.Summarise(textEmbeddings, Dimension, summary);
+
+    /// <inheritdoc/>
+    public void Multiply(ReadOnlySpan<double> summaries, Span<double> products) => _product.Multiply(summaries, products);
+
+    /// <inheritdoc/>
+    public VoteKind Finish(int texts, Span<double> vote)
     {
-        if (vote.Length != Rank)
-            throw new ArgumentException($"the vote must have {Rank} numbers, got {vote.Length}");
-        if (textEmbeddings.Length % Dimension != 0)
-            throw new ArgumentException($"text embeddings must be whole rows of {Dimension} numbers, got {textEmbeddings.Length} numbers");
-        double[] rented = ArrayPool<double>.Shared.Rent(Dimension);
-        try
-        {
-            VoteKind kind = Fill(textEmbeddings, rented.AsSpan(0, Dimension), vote);
-            if (kind != VoteKind.Counted)
-                vote.Clear();
-            return kind;
-        }
-        finally
-        {
-            ArrayPool<double>.Shared.Return(rented, clearArray: true);   // it held the client's texts
-        }
+        VoteArithmetic.RequireLength(vote, Rank);
+        return VoteArithmetic.TryScaleToUnit(vote, VoteArithmetic.SpreadThreshold * texts * Math.Sqrt(Count))
+            ? VoteKind.Counted
+            : VoteKind.ZeroSpread;
     }
 
     /// <summary>The scores of all candidates from a sum of votes, with noise or without: U times the sum.</summary>
@@ -118,26 +117,5 @@ public sealed class SubspaceScorer : IVoteScorer
         for (int k = 0; k < scores.Length; k++)
             scores[k] = (FixedOrder.Dot(_candidates.Row(k), direction) / _norms[k]) - offset;
         return scores;
-    }
-
-    private VoteKind Fill(ReadOnlySpan<float> texts, Span<double> sum, Span<double> vote)
-    {
-        int count = texts.Length / Dimension;
-        if (count == 0)
-            return VoteKind.NoText;
-        if (!VoteArithmetic.TrySumUnits(texts, sum))
-            return VoteKind.NotFinite;
-        for (int i = 0; i < vote.Length; i++)
-            vote[i] = FixedOrder.Dot(_rows[i], sum);
-        return VoteArithmetic.TryScaleToUnit(vote, VoteArithmetic.SpreadThreshold * count * Math.Sqrt(Count))
-            ? VoteKind.Counted
-            : VoteKind.ZeroSpread;
-    }
-
-    private void FillUnit(int candidate, double[] unit)
-    {
-        ReadOnlySpan<float> row = _candidates.Row(candidate);
-        for (int j = 0; j < unit.Length; j++)
-            unit[j] = row[j] / _norms[candidate];
     }
 }

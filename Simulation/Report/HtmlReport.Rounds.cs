@@ -12,6 +12,7 @@ public static partial class HtmlReport
             <tbody>
             {Html.Join(run.Rounds.Select(r => Row(r, run.Diagnostics)))}
             </tbody></table></div>
+            {Turnouts(run)}
             <details><summary>Where each round's time went</summary><div class="scroll"><table>
             <thead><tr><th>round</th><th>generate</th><th>feedback</th><th>learn</th><th>evaluate</th></tr></thead>
             <tbody>
@@ -25,8 +26,16 @@ public static partial class HtmlReport
             """);
     }
 
+    private static Html Turnouts(RunResult run) => run.Rounds.All(r => r.Turnout is null) ? Html.Empty : Html.Of($"""
+        <details open><summary>Who was asked and who answered, in the simulation's own time</summary><div class="scroll"><table>
+        <thead><tr><th>round</th><th>asked</th><th>away</th><th>dropped out</th><th>late</th><th>turned away</th><th>counted</th><th>closed after</th></tr></thead>
+        <tbody>
+        {Html.Join(run.Rounds.Where(r => r.Turnout is not null).Select(r => (r.Round, T: r.Turnout!)).Select(x => Html.Of($"<tr><td>{x.Round}</td><td>{Words.Count(x.T.Asked)}</td><td>{Words.Count(x.T.Unreachable)}</td><td>{Words.Count(x.T.Dropped)}</td><td>{Words.Count(x.T.Late)}</td><td>{Words.Count(x.T.TurnedAway)}</td><td>{Words.Count(x.T.Counted)}</td><td>{Words.Duration(x.T.Seconds)}</td></tr>")))}
+        </tbody></table></div></details>
+        """);
+
     private static Html Row(RoundResult r, bool diagnostics) => Html.Of($"""
-        <tr><td>{r.Round}</td><td>{Words.Count(r.ClientsCounted)} / {Words.Count(r.ClientsSampled)}</td><td>{Words.Count(r.ZeroVotes)} / {Words.Count(r.NotFiniteVotes)}</td><td>{Words.Count(r.Candidates)}</td><td>{Words.Short(r.Fid)}</td><td>{Words.Short(r.MeanDistance)}</td><td>{Words.Count(r.Pairs)}</td>{(diagnostics ? Html.Of($"<td>{Words.Percent(r.PairsKeptRight)}</td>") : Html.Empty)}<td>{Loss(r.Dpo)}</td><td>{Words.Percent(r.Dpo?.RewardAccuracy)}</td><td>{Words.Short(r.EpsilonSoFar)}</td><td>{Words.Duration(r.Seconds.Generate + r.Seconds.Feedback + r.Seconds.Learn + r.Seconds.Evaluate)}</td></tr>
+        <tr><td>{r.Round}</td><td>{Words.Count(r.ClientsCounted)} / {Words.Count(r.Turnout?.Asked ?? r.ClientsSampled)}</td><td>{Words.Count(r.ZeroVotes)} / {Words.Count(r.NotFiniteVotes)}</td><td>{Words.Count(r.Candidates)}</td><td>{Words.Short(r.Fid)}</td><td>{Words.Short(r.MeanDistance)}</td><td>{Words.Count(r.Pairs)}</td>{(diagnostics ? Html.Of($"<td>{Words.Percent(r.PairsKeptRight)}</td>") : Html.Empty)}<td>{Loss(r.Dpo)}</td><td>{Words.Percent(r.Dpo?.RewardAccuracy)}</td><td>{Words.Short(r.EpsilonSoFar)}</td><td>{Words.Duration(r.Seconds.Generate + r.Seconds.Feedback + r.Seconds.Learn + r.Seconds.Evaluate)}</td></tr>
         """);
 
     private static string Loss(DpoResult? dpo) => dpo is null ? Words.Unknown : $"{Words.Short(dpo.FirstLoss)} → {Words.Short(dpo.LastLoss)}";

@@ -35,6 +35,7 @@ public static partial class HtmlReport
         .chart { display: block; width: 100%; height: auto; }
         .chart text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif; fill: var(--soft); font-variant-numeric: tabular-nums; }
         .chart text.value { fill: var(--ink); font-weight: 650; }
+        .chart text.mark { fill: var(--series); font-weight: 600; }
         .chart text.limit { fill: var(--limit); font-weight: 600; }
         .stroke-axis { stroke: var(--quiet); } .stroke-grid { stroke: var(--grid); } .stroke-series { stroke: var(--series); }
         .stroke-quiet { stroke: var(--quiet); } .stroke-limit { stroke: var(--limit); }

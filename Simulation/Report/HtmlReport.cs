@@ -29,6 +29,7 @@ public static partial class HtmlReport
         {Tiles(run)}
         {Charts(run)}
         {Downstream(run)}
+        {Texts(run)}
         {Privacy(run)}
         {Rounds(run)}
         {Samples(run)}
@@ -79,6 +80,7 @@ public static partial class HtmlReport
         <div class="card"><h3>Accuracy between floor and ceiling</h3><p>A small model trained on public texts alone, with the synthetic texts, and with the private texts themselves.</p>{ReportCharts.Accuracy(run.Accuracy ?? new AccuracyResult(null, null, null))}</div>
         <div class="card"><h3>Distance to the clients' texts</h3><p>Fréchet distance between candidates and held-out texts by round; lower is nearer.</p>{ReportCharts.Distance(run)}</div>
         <div class="card"><h3>Privacy spent</h3><p>Epsilon after each round against the budget.</p>{ReportCharts.Privacy(run)}</div>
+        {(run.Rounds.Any(r => r.Turnout is not null) ? Html.Of($"""<div class="card"><h3>Who answered</h3><p>Clients asked in each round, and what became of them.</p>{ReportCharts.Turnout(run)}</div>""") : Html.Empty)}
         {(run.Diagnostics ? Html.Of($"""<div class="card"><h3>Pairs the noise left right <span class="tag">not private</span></h3><p>Share of preference pairs that scores without noise would rank alike.</p>{ReportCharts.KeptRight(run)}</div>""") : Html.Empty)}
         </section>
         """);
@@ -90,6 +92,7 @@ public static partial class HtmlReport
         <tbody>
         {Html.Join(run.Downstream.Select(d => Html.Of($"<tr><td>{d.Arm}</td><td>{Words.Count(d.Tokens)}</td><td>{d.Epochs}</td><td>{Words.Percent(d.ValidationAccuracy, 2)}</td><td>{Words.Percent(d.TestAccuracy, 2)}</td></tr>")))}
         </tbody></table></div>
+        {Topics(run)}
         """);
 
     private static Html Privacy(RunResult run) => Html.Of($"""

@@ -1,3 +1,4 @@
+using Chorus.Simulation.Federation;
 using ScottPlot;
 
 namespace Chorus.Simulation.Report;
@@ -36,6 +37,34 @@ internal static class ReportCharts
     public static Html Privacy(RunResult run) => Line("chart-epsilon", "Epsilon spent by round against the budget",
         [.. run.Rounds.Where(r => double.IsFinite(r.EpsilonSoFar)).Select(r => (r.Round, r.EpsilonSoFar))], v => Words.Short(v), fromZero: true,
         limit: double.IsFinite(run.Privacy.Budget) && run.Privacy.Budget > 0 ? (run.Privacy.Budget, $"budget {Words.Number(run.Privacy.Budget)}") : null);
+
+    /// <summary>Stacked bars by round: counted, came too late, never came.</summary>
+    public static Html Turnout(RunResult run)
+    {
+        (int Round, Turnout T)[] rounds = [.. run.Rounds.Where(r => r.Turnout is not null).Select(r => (r.Round, r.Turnout!))];
+        if (rounds.Length == 0) return Nothing("In this run all clients that were asked answered.");
+        (string Name, string Ink, Func<Turnout, int> Of)[] parts =
+            [("counted", "series", t => t.Counted), ("late or turned away", "limit", t => t.Late + t.TurnedAway), ("away or dropped out", "quiet", t => t.Unreachable + t.Dropped)];
+        int first = rounds.Min(r => r.Round), last = rounds.Max(r => r.Round);
+        double most = Math.Max(1, rounds.Max(r => r.T.Asked)) * 1.18;   // room for the names above
+        var chart = new SvgChart((first - 0.6, last + 0.6), (0, most));
+        chart.XTicks(RoundTicks(first, last), r => Words.Count((long)r), "round");
+        chart.YTicks(SvgChart.RoundTicks(0, most), t => Words.Count((long)t));
+        foreach ((int round, Turnout t) in rounds)
+        {
+            double from = 0;
+            foreach ((_, string ink, Func<Turnout, int> of) in parts)
+            {
+                chart.Plot.Add.Bar(new Bar { Position = round, ValueBase = from, Value = from + of(t), Size = 0.7, FillColor = SvgChart.Ink(ink), LineWidth = 0 });
+                from += of(t);
+            }
+        }
+
+        for (int i = 0; i < parts.Length; i++)
+            chart.LabelAt(first - 0.6 + ((last - first + 1.2) * (0.02 + (0.24 * i) + (i == 2 ? 0.16 : 0))), most, parts[i].Name, "start", parts[i].Ink == "limit" ? "limit" : parts[i].Ink == "series" ? "mark" : "tick", dy: 12);
+        int asked = rounds.Sum(r => r.T.Asked);
+        return chart.ToHtml("chart-turnout", "Clients asked, over all rounds: " + string.Join(", ", parts.Select(p => $"{p.Name} {Words.Percent((double)rounds.Sum(r => p.Of(r.T)) / Math.Max(1, asked))}")));
+    }
 
     private static Html Line(
         string id, string title, (int Round, double Value)[] points, Func<double, string> write, bool fromZero, (double At, string Name)? limit, double? top = null)

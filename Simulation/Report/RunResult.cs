@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Chorus.Simulation.Federation;
+using Chorus.Simulation.Metrics;
 
 namespace Chorus.Simulation.Report;
 
@@ -41,6 +43,9 @@ public sealed record RunResult
 
     public FinalDistance? Final { get; init; }
 
+    /// <summary>What the synthetic texts are like beside held-out ones.</summary>
+    public TextMeasures? Texts { get; init; }
+
     public required PrivacyResult Privacy { get; init; }
 
     public required RunSeconds Seconds { get; init; }
@@ -76,8 +81,12 @@ public sealed record AccuracyResult(double? Floor, double? Popri, double? Ceilin
 /// <param name="Epochs">Passes chosen by validation accuracy.</param>
 /// <param name="ValidationAccuracy">In [0, 1].</param>
 /// <param name="TestAccuracy">In [0, 1].</param>
-/// <param name="Tokens">Training tokens of one pass.</param>
-public sealed record DownstreamArm(string Arm, int Epochs, double ValidationAccuracy, double TestAccuracy, long Tokens);
+/// <param name="Tokens">Held-out tokens predicted.</param>
+public sealed record DownstreamArm(string Arm, int Epochs, double ValidationAccuracy, double TestAccuracy, long Tokens)
+{
+    /// <summary>The test accuracy split by topic; empty where it is not.</summary>
+    public ImmutableArray<TopicAccuracy> Topics { get; init; } = [];
+}
 
 /// <summary>One round.</summary>
 public sealed record RoundResult
@@ -97,6 +106,9 @@ public sealed record RoundResult
 
     /// <summary>Counted clients whose vote was not finite and was made zero.</summary>
     public required int NotFiniteVotes { get; init; }
+
+    /// <summary>What became of the clients that were asked, in the simulation's own time; null where all of them answer.</summary>
+    public Turnout? Turnout { get; init; }
 
     public required int Candidates { get; init; }
 

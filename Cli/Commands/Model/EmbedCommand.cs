@@ -20,7 +20,6 @@ internal static class EmbedCommand
         var command = new Command("embed", "Writes the sentence embeddings of texts.") { checkpoint, file, output, device, type };
         command.SetAction(async (parsed, ct) =>
         {
-            await Task.Yield(); // Ctrl-C is heard from the first wait on
             var texts = TextFile.Read(parsed.GetValue(file)!);
             TorchRuntime.Prepare();
             using var encoder = SentenceEncoder.Load(parsed.GetValue(checkpoint)!, TorchDevices.Parse(parsed.GetValue(device)!), TypeOf(parsed.GetValue(type)!));

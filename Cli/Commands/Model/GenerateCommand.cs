@@ -33,7 +33,6 @@ internal static class GenerateCommand
         options.AddTo(command);
         command.SetAction(async (parsed, ct) =>
         {
-            await Task.Yield(); // Ctrl-C is heard from the first wait on
             string[] prompts = [.. parsed.GetValue(prompt)!, .. parsed.GetValue(file) is { } path ? TextFile.Read(path) : []];
             if (prompts.Length == 0)
                 throw new SettingsException("give a text to go on from by --prompt or --prompt-file");

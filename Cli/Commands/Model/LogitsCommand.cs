@@ -18,7 +18,6 @@ internal static class LogitsCommand
         options.AddTo(command);
         command.SetAction(async (parsed, ct) =>
         {
-            await Task.Yield(); // Ctrl-C is heard from the first wait on
             return options.Use(parsed, model =>
             {
                 using var scope = NewDisposeScope();

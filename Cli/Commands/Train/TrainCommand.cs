@@ -19,7 +19,6 @@ internal static class TrainCommand
         training.AddTo(command);
         command.SetAction(async (parsed, ct) =>
         {
-            await Task.Yield(); // Ctrl-C is heard from the first wait on
             model.Check(parsed);
             var run = new TrainFolder(parsed.GetValue(folder)!, parsed.GetValue(resume));
             int every = parsed.GetValue(saveEvery) is var n and >= 1 ? n : throw new SettingsException($"--save-every must be at least 1, got {parsed.GetValue(saveEvery)}");

@@ -40,7 +40,7 @@ internal sealed class TrainSession(
         int every = Math.Max(1, steps / ReportsInAll), from = trainer.StepsDone;
         var (first, last) = (double.NaN, double.NaN);
         var clock = new Stopwatch(); // of training alone: accounting and saving are not its time
-        long tokensBefore = trainer.Tokens;
+        long tokensBefore = 0;
         while (trainer.StepsDone < steps)
         {
             if (ct.IsCancellationRequested)

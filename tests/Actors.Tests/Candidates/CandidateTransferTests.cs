@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using Chorus.Actors.Candidates;
+using Chorus.Actors.Methods;
 using Chorus.Simulation.Embedding;
 using Chorus.Simulation.Popri;
 using static Chorus.Actors.Candidates.CandidateProtocol;
@@ -31,13 +32,14 @@ public sealed class CandidateTransferTests : TestKit
     public async Task Given_candidates_of_several_chunks_When_a_block_asks_Then_they_come_chunk_by_chunk_and_later_blocks_get_them_at_once()
     {
         var cache = Cache(Never);
-        cache.Tell(new GetScorer("run", 1, _first.Sha256), TestActor);
+        cache.Tell(Get(1, _first.Sha256), TestActor);
         Assert.Equal(Chunks, await PassAllAsync(cache));
-        var held = await ExpectMsgAsync<ScorerHeld>(Patience);
-        cache.Tell(new GetScorer("run", 1, _first.Sha256), TestActor);
+        var held = await ExpectMsgAsync<WorkHeld>(Patience);
+        cache.Tell(Get(1, _first.Sha256), TestActor);
 
-        Assert.Same(held, await ExpectMsgAsync<ScorerHeld>(Patience));
-        Assert.Equal((_first.Rows, _first.Dimension), (held.Scorer.Count, held.Scorer.Dimension));
+        Assert.Same(held, await ExpectMsgAsync<WorkHeld>(Patience));
+        var scorer = Assert.IsType<CandidateScorer>(held.Work);
+        Assert.Equal((_first.Rows, _first.Dimension), (scorer.Count, scorer.Dimension));
         await _network.ExpectNoMsgAsync(TimeSpan.Zero);
     }
 
@@ -45,7 +47,7 @@ public sealed class CandidateTransferTests : TestKit
     public async Task Given_a_lost_chunk_When_time_passes_Then_it_is_asked_for_again_and_chunks_that_come_twice_count_once()
     {
         var cache = Cache(TimeSpan.FromMilliseconds(50));
-        cache.Tell(new GetScorer("run", 1, _first.Sha256), TestActor);
+        cache.Tell(Get(1, _first.Sha256), TestActor);
         var lost = await _network.ExpectMsgAsync<GetChunk>(Patience);
         var again = await _network.ExpectMsgAsync<GetChunk>(Patience);
         Assert.Equal(lost, again);
@@ -60,24 +62,24 @@ public sealed class CandidateTransferTests : TestKit
     public async Task Given_a_damaged_chunk_When_the_hash_does_not_fit_Then_all_is_fetched_again()
     {
         var cache = Cache(Never);
-        cache.Tell(new GetScorer("run", 1, _first.Sha256), TestActor);
+        cache.Tell(Get(1, _first.Sha256), TestActor);
         Assert.Equal(Chunks, await PassAllAsync(cache, damage: 1));
         Assert.Equal(Chunks, await PassAllAsync(cache));
-        await ExpectMsgAsync<ScorerHeld>(Patience);
+        await ExpectMsgAsync<WorkHeld>(Patience);
     }
 
     [Fact]
     public async Task Given_a_fetch_under_way_When_a_newer_round_is_asked_for_Then_it_is_fetched_and_chunks_of_the_old_one_are_dropped()
     {
         var (cache, old) = (Cache(Never), CreateTestProbe());
-        cache.Tell(new GetScorer("run", 1, _first.Sha256), old);
+        cache.Tell(Get(1, _first.Sha256), old);
         var late = await ChunkAsync(await _network.ExpectMsgAsync<GetChunk>(Patience));
-        cache.Tell(new GetScorer("run", 2, _second.Sha256), TestActor);
+        cache.Tell(Get(2, _second.Sha256), TestActor);
         cache.Tell(late);
         Serve(_second);
         Assert.Equal(Chunks, await PassAllAsync(cache));
 
-        Assert.Equal(_second.Sha256, (await ExpectMsgAsync<ScorerHeld>(Patience)).Sha256);
+        Assert.Equal(_second.Sha256, (await ExpectMsgAsync<WorkHeld>(Patience)).Sha256);
         await old.ExpectNoMsgAsync(TimeSpan.Zero);
     }
 
@@ -86,10 +88,10 @@ public sealed class CandidateTransferTests : TestKit
     {
         Serve(_second);
         var cache = Cache(Never);
-        cache.Tell(new GetScorer("run", 2, _second.Sha256), TestActor);
-        cache.Tell(new GetScorer("run", 1, _first.Sha256), CreateTestProbe());
+        cache.Tell(Get(2, _second.Sha256), TestActor);
+        cache.Tell(Get(1, _first.Sha256), CreateTestProbe());
         Assert.Equal(Chunks, await PassAllAsync(cache));
-        Assert.Equal(_second.Sha256, (await ExpectMsgAsync<ScorerHeld>(Patience)).Sha256);
+        Assert.Equal(_second.Sha256, (await ExpectMsgAsync<WorkHeld>(Patience)).Sha256);
     }
 
     [Fact]
@@ -111,7 +113,9 @@ public sealed class CandidateTransferTests : TestKit
         return new EmbeddingMatrix(550, 1000, [.. Enumerable.Range(0, 550_000).Select(_ => random.NextSingle() - 0.5f)]);
     }
 
-    private IActorRef Cache(TimeSpan retry) => Sys.ActorOf(CandidateCacheActor.Props(_network, retry, candidates => new CandidateScorer(candidates)));
+    private static GetWork Get(int round, string sha256) => new("run", round, sha256, RoundWork.Of(candidates => new CandidateScorer(candidates)));
+
+    private IActorRef Cache(TimeSpan retry) => Sys.ActorOf(CandidateCacheActor.Props(_network, retry));
 
     private void Serve(EmbeddingMatrix matrix) => _source.Tell(new CandidateSourceActor.Serve(matrix.Sha256, matrix.ToBytes()));
 
@@ -144,6 +148,6 @@ public sealed class CandidateTransferTests : TestKit
                 cache.Tell(await ChunkAsync(get));
         }
 
-        Assert.Equal(_first.Sha256, (await ExpectMsgAsync<ScorerHeld>(Patience)).Sha256);
+        Assert.Equal(_first.Sha256, (await ExpectMsgAsync<WorkHeld>(Patience)).Sha256);
     }
 }

@@ -95,9 +95,9 @@ public sealed class BlockActorTests : TestKit
         using var gate = new ManualResetEventSlim();
         await LeaseAsync(1, encoder: new HookedEncoder(_node.Encoder, _ => gate.Wait(Patience)));
         Tell(Vote(2));
-        Assert.IsType<GetScorer>(await _candidates.ExpectMsgAsync<GetScorer>(Patience));
+        await _candidates.ExpectMsgAsync<GetWork>(Patience);
         gate.Set();
-        _candidates.Reply(new ScorerHeld("sha", _node.Scorer));
+        _candidates.Reply(new WorkHeld("sha", _node.Scorer));
         var counted = await CountedAsync();
 
         Assert.Equal((2L, Clients), (counted.Lease, counted.Clients.Length));
@@ -211,8 +211,9 @@ public sealed class BlockActorTests : TestKit
 
     private async Task HoldAsync()
     {
-        Assert.Equal(new GetScorer("run", 1, "sha"), await _candidates.ExpectMsgAsync<GetScorer>(Patience));
-        _candidates.Reply(new ScorerHeld("sha", _node.Scorer));
+        var get = await _candidates.ExpectMsgAsync<GetWork>(Patience);
+        Assert.Equal(("run", 1, "sha"), (get.Run, get.Round, get.Sha256));
+        _candidates.Reply(new WorkHeld("sha", _node.Scorer));
     }
 
     private async Task<BlockCounted> CountedAsync() => await _collector.ExpectMsgAsync<BlockCounted>(Patience);

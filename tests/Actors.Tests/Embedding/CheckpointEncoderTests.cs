@@ -1,6 +1,7 @@
 using Akka.TestKit.Xunit2;
 using Chorus.Actors.Embedding;
 using Chorus.Actors.Hosting;
+using Chorus.Actors.Methods;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Actors.Tests.Support;
@@ -102,10 +103,8 @@ public sealed class CheckpointEncoderTests : TestKit
         Prepare();
         using var context = New("run");
         var coordinator = CreateTestProbe();
-        var data = Sys.ActorOf(NodeDataActor.Props(coordinator, TimeSpan.FromMinutes(5)));
-        var encoder = context.Settings.Encoder;
-        var description = new RunDescription(
-            "run", context.Corpus.Directory, null, context.Corpus.Sha256, context.Clients, 4, 48, encoder.Checkpoint, "cpu", encoder.Sha256);
+        var data = Sys.ActorOf(NodeDataActor.Props(coordinator, TimeSpan.FromMinutes(5), RoundWork.Of));
+        var description = new RunDescription("run", context.Settings.Hocon, context.Corpus.Sha256, context.Clients);
 
         File.AppendAllText(Path.Combine(Checkpoint, "tokenizer_config.json"), "\n");
         data.Tell(new GetRunOnNode("run"), TestActor);

@@ -27,6 +27,26 @@ public sealed class EvaluatorActorTests() : TestKit("akka.loglevel = OFF")
         Assert.Equal(expected, string.Join(", ", done.Arms.Select(a => $"{a.Name} {a.Texts}")));
     }
 
+    // The stub counts two tokens in each of the 12 held-out texts.
+    [Theory]
+    [InlineData("topics = 3", null, "24 in 3")]
+    [InlineData("topics = 0", null, "24 in 1")]
+    [InlineData("topics = 2", "a b b c c c c c c c c c", "c 18, others 6")]
+    [InlineData("topics = 3", "a b b c c c c c c c c c", "c 18, b 4, a 2")]
+    public async Task Given_topics_When_measured_Then_every_arm_is_split_by_the_datas_labels_or_by_public_clusters(string topics, string? labels, string expected)
+    {
+        using var run = new TinyRunFolder($"chorus.evaluation.{topics}");
+        RunFolder.WriteJson(run.Folder.Synthetic, new[] { "a", "b" });
+        if (labels is not null)
+            RunFolder.WriteJson(Path.Combine(run.Context.Corpus.Directory, "eval_topics.json"), labels.Split(' '));
+        var evaluator = Sys.ActorOf(EvaluatorActor.Props(_device, StubDownstream.Factory));
+        evaluator.Tell(new MeasureDownstream(run.Context.Run, run.Folder.Path), TestActor);
+        var done = await ExpectMsgAsync<DownstreamDone>(Patience);
+        Assert.All(done.Arms, arm => Assert.Equal(
+            expected,
+            labels is null ? $"{arm.Topics.Sum(t => t.Tokens)} in {arm.Topics.Length}" : string.Join(", ", arm.Topics.Select(t => $"{t.Topic} {t.Tokens}"))));
+    }
+
     [Fact]
     public async Task Given_no_synthetic_texts_When_measured_Then_the_step_fails_and_names_the_file()
     {

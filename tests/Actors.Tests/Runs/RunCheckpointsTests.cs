@@ -4,6 +4,7 @@ using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Actors.Tests.Support;
 using Chorus.Gpu.Runtime;
+using Chorus.Simulation.Metrics;
 using Chorus.Simulation.Popri;
 
 namespace Chorus.Actors.Tests.Runs;
@@ -60,9 +61,10 @@ public sealed class RunCheckpointsTests : IDisposable
             Assert.Equal(after.Select(c => c.Text), policy.Generate(prompts, 3, 4, Ignore, CancellationToken.None).Select(c => c.Text));
 
             using var downstream = TorchDownstream.Create(settings, texts, CancellationToken.None);
-            var floor = downstream.Floor(texts, context.Corpus.Eval, Ignore, CancellationToken.None);
+            var heldOut = new HeldOutTexts(context.Corpus.Eval, HeldOutTopics.None(context.Corpus.Eval.Length));
+            var floor = downstream.Floor(texts, heldOut, Ignore, CancellationToken.None);
             Assert.True(floor.TestTokens > 0);
-            var arm = downstream.From("popri", [.. texts.Skip(5).Take(10)], context.Corpus.Eval, Ignore, CancellationToken.None);
+            var arm = downstream.From("popri", [.. texts.Skip(5).Take(10)], heldOut, Ignore, CancellationToken.None);
             Assert.Equal(floor.TestTokens, arm.TestTokens);
         });
     }

@@ -176,6 +176,60 @@ public sealed class RunCoordinatorActorTests : TestKit
         Assert.All(leases, l => Assert.True(anew.Lease > l.Lease + 1_000_000));
     }
 
+    [Fact]
+    public async Task Given_a_run_that_is_to_pause_When_its_round_is_done_Then_it_asks_nothing_more_until_it_may_go_on()
+    {
+        using var run = new TinyRunFolder();
+        var holds = CreateTestProbe();
+        Sys.EventStream.Subscribe(holds, typeof(HoldChanged));
+        var coordinator = Start(run.Context);
+        var leases = await FeedbackAsync(run, coordinator);
+        coordinator.Tell(new HoldRun("another-run", Hold: true));
+        coordinator.Tell(new HoldRun(run.Context.Run, Hold: true));
+        Assert.Equal(new HoldChanged(run.Context.Run, RunHold.Asked), await holds.ExpectMsgAsync<HoldChanged>(Patience));
+
+        await FinishRoundAsync(run, coordinator, leases);
+        Assert.Equal(new HoldChanged(run.Context.Run, RunHold.Held), await holds.ExpectMsgAsync<HoldChanged>(Patience));
+        coordinator.Tell(new HoldRun(run.Context.Run, Hold: true)); // again: nothing new
+        coordinator.Tell(new GetRunDescription(run.Context.Run), TestActor);
+        await FishForMessageAsync<RunDescription>(_ => true, Patience);
+        Assert.False(_policy.HasMessages);
+        Assert.False(holds.HasMessages);
+
+        coordinator.Tell(new HoldRun(run.Context.Run, Hold: false));
+        Assert.Equal(2, (await _policy.ExpectMsgAsync<PolicyProtocol.GenerateCandidates>(Patience)).Round);
+        Assert.Equal(new HoldChanged(run.Context.Run, RunHold.None), await holds.ExpectMsgAsync<HoldChanged>(Patience));
+    }
+
+    [Fact]
+    public async Task Given_a_pause_that_is_taken_back_When_the_round_is_done_Then_the_next_begins()
+    {
+        using var run = new TinyRunFolder();
+        var coordinator = Start(run.Context);
+        var leases = await FeedbackAsync(run, coordinator);
+        coordinator.Tell(new HoldRun(run.Context.Run, Hold: true));
+        coordinator.Tell(new HoldRun(run.Context.Run, Hold: false));
+        await FinishRoundAsync(run, coordinator, leases);
+        Assert.Equal(2, (await _policy.ExpectMsgAsync<PolicyProtocol.GenerateCandidates>(Patience)).Round);
+    }
+
+    [Fact]
+    public async Task Given_a_run_at_work_When_it_is_stopped_Then_it_ends_once_and_says_how_to_go_on()
+    {
+        using var run = new TinyRunFolder();
+        var coordinator = Start(run.Context);
+        await FeedbackAsync(run, coordinator);
+        coordinator.Tell(new StopRun("another-run"));
+        coordinator.Tell(new StopRun(run.Context.Run));
+        coordinator.Tell(new StopRun(run.Context.Run));
+        var ended = await EndAsync();
+        Assert.Equal(RunOutcome.Stopped, ended.Outcome);
+        Assert.Contains($"--resume --out {run.Folder.Path}", ended.Message, StringComparison.Ordinal);
+        coordinator.Tell(new GetRunDescription(run.Context.Run), TestActor);
+        await FishForMessageAsync<RunDescription>(_ => true, Patience);
+        Assert.False(_ended.HasMessages);
+    }
+
     /// <summary>Akka makes members for itself only.</summary>
     private static Member Removed(UniqueAddress node)
     {
@@ -219,6 +273,19 @@ public sealed class RunCoordinatorActorTests : TestKit
             new PartialSum(run.Context.Run, 1, name, [.. leases.Select(l => new GrantedBlock(l.Block, l.Lease))], new long[Candidates], clients, VoteTally.None),
             collector);
         return collector;
+    }
+
+    /// <summary>Counts all clients, plays the policy that learns, and waits for the round's report.</summary>
+    private async Task FinishRoundAsync(TinyRunFolder run, IActorRef coordinator, BlockProtocol.VoteBlock[] leases)
+    {
+        var reported = CreateTestProbe();
+        Sys.EventStream.Subscribe(reported, typeof(RoundReported));
+        foreach (var lease in leases)
+            await GrantAsync(coordinator, run, lease, "a/0");
+        await DeliverAsync(coordinator, run, leases, "a/0");
+        await _policy.ExpectMsgAsync<PolicyProtocol.TunePolicy>(Patience);
+        coordinator.Tell(new PolicyProtocol.PolicyTuned(run.Context.Run, 1, "sha", 3, 0.7, 0.6, 0.8, 1));
+        await reported.ExpectMsgAsync<RoundReported>(Patience);
     }
 
     /// <summary>A timer is set by a message that may still be on its way, so time goes on until what it brings is there.</summary>

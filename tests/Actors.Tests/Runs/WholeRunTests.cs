@@ -2,6 +2,7 @@ using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Tests.Support;
+using Chorus.Simulation.Report;
 using static Chorus.Actors.Collection.CollectorProtocol;
 
 namespace Chorus.Actors.Tests.Runs;
@@ -21,6 +22,16 @@ public sealed class WholeRunTests(ReferenceRun reference) : IDisposable
 
         Assert.Equal(reference.Releases, ReferenceRun.ReleasesOf(context.Folder));
         Assert.Equal(reference.Figures, ReferenceRun.FiguresOf(context.Folder));
+    }
+
+    [Fact]
+    public void Given_no_diagnostics_When_run_Then_texts_are_measured_and_copies_of_private_texts_are_not_looked_for()
+    {
+        var texts = RunResultFile.Read(reference.Folder.Result).Texts!;
+        Assert.Equal(12, texts.Synthetic.Compared);
+        Assert.True(texts.Synthetic.PublicCopies.LongestRun > 0); // the stub writes words of the public texts
+        Assert.Null(texts.Synthetic.PrivateCopies);
+        Assert.Null(texts.HeldOut.PrivateCopies);
     }
 
     // The first client node to get so far loses its power at that very message: a claim, or its whole partial sum.

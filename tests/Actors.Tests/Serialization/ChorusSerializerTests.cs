@@ -11,6 +11,8 @@ using Chorus.Actors.Ledger;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Serialization;
 using Chorus.Actors.Settings;
+using Chorus.Simulation.Federation;
+using Chorus.Simulation.Metrics;
 using Chorus.Simulation.Privacy;
 
 namespace Chorus.Actors.Tests.Serialization;
@@ -78,7 +80,7 @@ public sealed class ChorusSerializerTests() : TestKit(
         new HashSet<Type>
         {
             typeof(ClientProtocol.CastVote), typeof(ClientProtocol.Vote), typeof(ClientProtocol.VoteFailed),
-            typeof(CollectorProtocol.BlockCounted), typeof(CandidateProtocol.ScorerHeld), typeof(Actors.Hosting.RunOnNode),
+            typeof(CollectorProtocol.BlockCounted), typeof(CandidateProtocol.WorkHeld), typeof(Actors.Hosting.RunOnNode),
         },
         TypesOf(typeof(ClientProtocol.ILocal)).ToHashSet());
 
@@ -111,6 +113,14 @@ public sealed class ChorusSerializerTests() : TestKit(
             new LedgerProtocol.LedgerOpened(new PrivacyBudget(PrivacyUnit.Client, Adjacency.ReplaceOne, 7, 1e-5), "da7a"),
             new LedgerProtocol.ChargeMade("quickstart-0123456789ab.0f/round-001", new PrivacyEvent(Mechanism.DiscreteGaussian, 1.75, new PoissonSampling(0.25))),
             new LedgerProtocol.ChargeMade("quickstart-0123456789ab.0f/round-002", new PrivacyEvent(Mechanism.Gaussian, 2, new FixedSizeSampling(10, 400), 3)),
+            new RunProtocol.SyntheticWritten("quickstart-0123456789ab", "5781", 3000, 0.25, 0.5, 60, new TextMeasures(
+                0.75, 13, new TextSetMeasures(500, 0.125, 0.25, 0.5, new CopyShare(0.25, 7, 21), new CopyShare(0.5, 6, 20)),
+                new TextSetMeasures(500, 0.125, 0.25, null, new CopyShare(0.125, 5, 18), null))),
+            new RunProtocol.DownstreamMeasured(
+                "quickstart-0123456789ab", [new ArmMeasured("floor", 6000, 4, 3, 0.25, 0.125, 10000) { Topics = [new TopicAccuracy("corn, rye", 6000, 0.25)] }], 90),
+            new RunProtocol.ReleaseMade(
+                "quickstart-0123456789ab", 1, "4e1e", 50, 50, "c11e", new VoteTally(3, 2, 1), new PrivacySpend(1, 2.25, 1e-5), 8.5, null,
+                new Turnout(80, 10, 9, 8, 3, 50, 42.5)),
         ];
         Assert.Equal(expected.Length, read.Length);
         for (var i = 0; i < expected.Length; i++)
@@ -155,8 +165,6 @@ public sealed class ChorusSerializerTests() : TestKit(
                     .MakeGenericMethod(type.GetGenericArguments()).Invoke(null, [Filled(type.GetGenericArguments()[0], depth)])!;
             }
 
-            if (type == typeof(Simulation.Data.SynthesisSettings))
-                return new Simulation.Data.SynthesisSettings { Flavour = Simulation.Data.CorpusFlavour.Biorxiv, Clients = 7, Seed = 8, Alpha = 0.5, InitialTexts = 99, EvalClients = 11 };
             var constructor = type.GetConstructors().MaxBy(c => c.GetParameters().Length)!;
             return constructor.Invoke([.. constructor.GetParameters().Select((p, i) => Of(p.ParameterType, depth + i + 1))]);
         }

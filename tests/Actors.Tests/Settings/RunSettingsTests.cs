@@ -1,6 +1,7 @@
 using Akka.Configuration;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Federation;
+using Chorus.Simulation.Privacy;
 
 namespace Chorus.Actors.Tests.Settings;
 
@@ -56,9 +57,35 @@ public sealed class RunSettingsTests
     [InlineData("name = a/b", "chorus.name must be 1 to 64 letters, digits, '-', '_' or '.', got \"a/b\"")]
     [InlineData("popri.rejected-rank = 11", "chorus.popri.rejected-rank must be in [2, 10], the samples of a prompt, got \"11\"")]
     [InlineData("policy.model.heads = 3", "chorus.policy.model.heads must be a divisor of policy.model.hidden = 128 that leaves an even head size, got \"3\"")]
+    [InlineData("clients.availability { presence = trace }", "chorus.clients.availability.trace must be the file of a trace, for clients.availability.presence is trace, got \"\"")]
+    [InlineData("clients.availability { presence = always, deadline = 2h }", "chorus.clients.availability.deadline must be at most clients.availability.round-every, 01:00:00, got \"2h\"")]
     [InlineData("data.synthesize.eval-clients = 9", "chorus.data.synthesize.eval-clients must be a whole number in [10, 1000000], got \"9\"")]
     public void Given_a_value_out_of_its_range_When_read_Then_the_message_names_key_range_and_value(string setting, string message) =>
         Assert.Equal(message, Assert.Throws<SettingsException>(() => From($"chorus.{setting}")).Message);
+
+    // Who answers is not secret and one may keep another out, so that those who are asked are charged, and never as Poisson sampling.
+    [Fact]
+    public void Given_over_selection_When_charged_Then_as_a_fixed_cohort_of_all_that_are_asked_and_the_divisor_stays()
+    {
+        const string availability = "chorus.clients { cohort = fixed, cohort-size = 10, availability { presence = always, dropout = 0.2, over-selection = 1.35 } }\n";
+        var settings = From(availability);
+        Assert.Equal(new FixedSize(14), settings.Clients.Asked(100));
+        Assert.Equal(new FixedSizeSampling(14, 100), settings.SamplingOf(100));
+        Assert.Equal(new FixedSizeSampling(12, 12), settings.SamplingOf(12)); // no more than there are
+        Assert.Equal(new FixedSizeSampling(100, 100), From(availability + "chorus.privacy.amplification = off").SamplingOf(100));
+        Assert.Equal(10, settings.Clients.Cohort.ExpectedSize(100));
+        Assert.Equal(new FixedSizeSampling(10, 100), From(availability + "chorus.clients.availability.over-selection = 1").SamplingOf(100));
+        // Left out are only those who do not answer: no cheaper than if they had.
+        Assert.Equal(new PoissonSampling(0.5), From("chorus.clients { cohort = poisson, cohort-probability = 0.5, availability { presence = diurnal, dropout = 0.5 } }").SamplingOf(100));
+        Assert.Equal(Sampling.Full, From("chorus.clients.availability { presence = diurnal, dropout = 0.5 }").SamplingOf(100));
+    }
+
+    [Theory]
+    [InlineData("cohort = all, availability { presence = always, over-selection = 2 }", "1 unless clients.cohort is fixed")]
+    [InlineData("cohort = poisson, cohort-probability = 0.5, availability { presence = always, over-selection = 2 }", "1 unless clients.cohort is fixed")]
+    [InlineData("cohort = fixed, cohort-size = 5, availability { over-selection = 2 }", "1 unless clients.availability.presence says how clients answer")]
+    public void Given_over_selection_that_cannot_be_charged_or_has_nobody_to_drop_out_When_read_Then_refused(string clients, string says) =>
+        Assert.Contains(says, Assert.Throws<SettingsException>(() => From($"chorus.clients {{ {clients} }}")).Message, StringComparison.Ordinal);
 
     [Theory]
     [MemberData(nameof(ShippedRuns))]

@@ -56,11 +56,13 @@ internal sealed class StubDownstream : IDownstreamExperiment
 {
     public static DownstreamFactory Factory { get; } = (_, _, _) => new StubDownstream();
 
-    public ArmMeasured Floor(IReadOnlyList<string> publicTexts, IReadOnlyList<string> heldOut, Action<long, long, string> progress, CancellationToken ct) =>
-        new("floor", publicTexts.Count, 1, 1, 0.2, 0.2, 100);
+    public ArmMeasured Floor(IReadOnlyList<string> publicTexts, HeldOutTexts heldOut, Action<long, long, string> progress, CancellationToken ct) =>
+        new("floor", publicTexts.Count, 1, 1, 0.2, 0.2, 100) { Topics = Half(heldOut) };
 
-    public ArmMeasured From(string arm, IReadOnlyList<string> texts, IReadOnlyList<string> heldOut, Action<long, long, string> progress, CancellationToken ct) =>
-        new(arm, texts.Count, 1, 1, 0.3, arm == "ceiling" ? 0.4 : 0.3, 100);
+    public ArmMeasured From(string arm, IReadOnlyList<string> texts, HeldOutTexts heldOut, Action<long, long, string> progress, CancellationToken ct) =>
+        new(arm, texts.Count, 1, 1, 0.3, arm == "ceiling" ? 0.4 : 0.3, 100) { Topics = Half(heldOut) };
+
+    private static ImmutableArray<Simulation.Metrics.TopicAccuracy> Half(HeldOutTexts heldOut) => heldOut.ByTopic([.. heldOut.Texts.Select(_ => (1, 2))]);
 
     public void Dispose()
     {

@@ -1,4 +1,5 @@
 using Chorus.Actors.Hosting;
+using Chorus.Actors.Methods;
 using Chorus.Simulation.Data;
 using Chorus.Simulation.Embedding;
 using Chorus.Simulation.Federation;
@@ -28,7 +29,8 @@ internal sealed class TinyNode : IDisposable
 
     public CandidateScorer Scorer { get; }
 
-    public RunOnNode Run(ISentenceEncoder? encoder = null) => new("run", Corpus, encoder ?? Encoder, new BlockLayout(Corpus.Clients.Count, Corpus.Clients.Count));
+    public RunOnNode Run(ISentenceEncoder? encoder = null) => new(
+        "run", Corpus, encoder ?? Encoder, new BlockLayout(Corpus.Clients.Count, Corpus.Clients.Count), RoundWork.Of(candidates => new CandidateScorer(candidates)));
 
     public void Dispose()
     {

@@ -65,6 +65,8 @@ public sealed class BadInputTests(CliFixture shared)
         { "node --seed-node 127.0.0.1:4053 --roles coordinator", ["chorus simulate"] },
         { "node --seed-node 127.0.0.1:4053 --roles postman", ["postman", "client"] },
         { "node --config no-such-file", ["no-such-file"] },
+        { "node --seed-node 127.0.0.1:4053 --akka no-such-file", ["no-such-file"] },
+        { "node --seed-node 127.0.0.1:4053 --akka tiny.conf", ["tiny.conf", "chorus", "akka { ... }"] },
         { "report .", ["holds no run"] },
         { "data describe no-such-folder", ["no-such-folder"] },
         { "data synthesize --clients 0 --out made", ["--clients", "0"] },

@@ -30,8 +30,12 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public string Errors => Joined(_errors);
 
+    /// <summary>The program and first argument that run this build's chorus.</summary>
+    public static string[] ChorusCommand { get; } =
+        [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", System.IO.Path.Combine(AppContext.BaseDirectory, "chorus.dll")];
+
     public static ChildProcess Chorus(TestFolder folder, params string[] arguments) =>
-        Start(folder, Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [ChorusAssembly, .. arguments]);
+        Start(folder, ChorusCommand[0], [.. ChorusCommand[1..], .. arguments]);
 
     public static ChildProcess Start(TestFolder folder, string program, params string[] arguments)
     {
@@ -48,8 +52,6 @@ internal sealed class ChildProcess : IAsyncDisposable
         start.Environment.Remove("CHORUS_LOG");
         return new ChildProcess(start);
     }
-
-    private static string ChorusAssembly => System.IO.Path.Combine(AppContext.BaseDirectory, "chorus.dll");
 
     /// <summary>The first line of standard output, past or to come, that holds a text.</summary>
     public async Task<string> LineAsync(string text)

@@ -49,9 +49,9 @@ public sealed class NoiseUpdateTests : IDisposable
         var noise = new NoiseDraw(1, 2, 3, 1);
         update.Apply(whole, null, null, null, step, noise);
         foreach (var (first, count) in new[] { (0, 500), (500, 4), (504, 499) })
-            update.Apply(parts.narrow(0, first, count), null, null, null, step, noise, first);
+            update.Apply(parts.narrow(0, first, count), null, null, null, step, noise with { First = first });
         Assert.True(whole.equal(parts).all().item<bool>());
-        Assert.Throws<ArgumentOutOfRangeException>(() => update.Apply(parts, null, null, null, step, noise, 2));
+        Assert.Throws<ArgumentException>(() => update.Apply(parts, null, null, null, step, noise with { First = 2 }));
     }
 
     [GpuFact(8)]

@@ -79,7 +79,8 @@ public sealed class DownstreamExperimentTests
             return result;
         }).ToArray();
         Assert.Equal(results[0].Epochs, results[1].Epochs.AsEnumerable());
-        Assert.Equal(results[0] with { Elapsed = default, Epochs = [] }, results[1] with { Elapsed = default, Epochs = [] });
+        Assert.Equal(results[0].Test, results[1].Test.AsEnumerable());
+        Assert.Equal(results[0] with { Elapsed = default, Epochs = [], Test = [] }, results[1] with { Elapsed = default, Epochs = [], Test = [] });
     }
 
     [Fact]

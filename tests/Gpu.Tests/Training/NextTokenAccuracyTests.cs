@@ -18,11 +18,13 @@ public sealed class NextTokenAccuracyTests
         using var model = TinyModels.New(5);
         const int maxLength = 10;
         long correct = 0, counted = 0;
+        List<TokenCount> each = [];
         double loss = 0;
         using (no_grad())
         {
             foreach (var document in Documents)
             {
+                var (correctBefore, countedBefore) = (correct, counted);
                 for (var t = 1; t < Math.Min(document.Length, maxLength); t++)
                 {
                     using var scope = NewDisposeScope();
@@ -31,6 +33,7 @@ public sealed class NextTokenAccuracyTests
                     counted++;
                     loss += Math.Log(logits.Sum(x => Math.Exp(x))) - logits[document[t]];
                 }
+                each.Add(new TokenCount((int)(correct - correctBefore), (int)(counted - countedBefore)));
             }
         }
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
@@ -40,6 +43,7 @@ public sealed class NextTokenAccuracyTests
         Assert.Equal((correct, counted), (measured.Correct, measured.Counted));
         Assert.Equal((double)correct / counted, measured.Accuracy, 15);
         Assert.Equal(loss / counted, measured.Loss, 5);
+        Assert.Equal(each, NextTokenAccuracy.MeasureEach(model, Documents, maxLength, batchSize).Each.AsEnumerable());
     }
 
     [Fact]

@@ -71,7 +71,9 @@ public class CandidateScorerTests
         for (int k = 0; k < 37; k++)
         {
             double[] row = Widen(candidates.Row(k));
-            plain[k] = LaneDot(row, sum) / Math.Sqrt(LaneDot(row, row));
+            double norm = Math.Sqrt(LaneDot(row, row));
+            for (int j = 0; j < 50; j++)
+                plain[k] = Math.FusedMultiplyAdd(sum[j], row[j] / norm, plain[k]);
         }
 
         var ones = new double[37];
@@ -192,6 +194,31 @@ public class CandidateScorerTests
         }
 
         Assert.Equal(Votes(parallel: false), Votes(parallel: true));
+    }
+
+    [Fact]
+    public void Given_clients_beside_each_other_When_multiplied_at_once_Then_each_vote_has_the_bits_that_it_has_alone()
+    {
+        EmbeddingMatrix candidates = Random(131, 40, 7);
+        foreach (IBlockScorer scorer in (IBlockScorer[])[new CandidateScorer(candidates), new SubspaceScorer(candidates)])
+        {
+            EmbeddingMatrix[] clients = [.. Enumerable.Range(0, 23).Select(i => Random(i % 4, 40, 2000 + i))];
+            var summaries = new double[clients.Length * scorer.Dimension];
+            var votes = new double[clients.Length * scorer.VoteLength];
+            for (int i = 0; i < clients.Length; i++)
+                scorer.Summarise(clients[i].Values.Span, summaries.AsSpan(i * scorer.Dimension, scorer.Dimension));
+            scorer.Multiply(summaries, votes);
+            var alone = new double[scorer.VoteLength];
+            for (int i = 0; i < clients.Length; i++)
+            {
+                VoteKind kind = scorer.Vote(clients[i].Values.Span, alone);
+                Assert.Equal(i % 4 == 0 ? VoteKind.NoText : VoteKind.Counted, kind);
+                Span<double> vote = votes.AsSpan(i * scorer.VoteLength, scorer.VoteLength);
+                if (kind == VoteKind.Counted)
+                    Assert.Equal(VoteKind.Counted, scorer.Finish(clients[i].Rows, vote));
+                Assert.Equal(alone, vote);
+            }
+        }
     }
 
     // Exact: every double is an integer times 2^-1074, so the squares are added as integers.

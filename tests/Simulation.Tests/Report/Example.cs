@@ -1,3 +1,4 @@
+using Chorus.Simulation.Metrics;
 using Chorus.Simulation.Report;
 
 namespace Chorus.Simulation.Tests.Report;
@@ -16,12 +17,15 @@ internal static class Example
         GapClosed = RunResult.ShareOfGap(new AccuracyResult(0.652, 0.691, 0.731)),
         Downstream =
         [
-            new DownstreamArm("floor", 8, 0.655, 0.652, 216_000),
-            new DownstreamArm("popri", 6, 0.694, 0.691, 504_000),
-            new DownstreamArm("ceiling", 5, 0.735, 0.731, 552_000),
+            new DownstreamArm("floor", 8, 0.655, 0.652, 216_000) { Topics = Topics(0.652) },
+            new DownstreamArm("popri", 6, 0.694, 0.691, 504_000) { Topics = Topics(0.691) },
+            new DownstreamArm("ceiling", 5, 0.735, 0.731, 552_000) { Topics = Topics(0.731) },
         ],
         Rounds = [.. Enumerable.Range(1, rounds).Select(r => Round(r, diagnostics))],
         Final = new FinalDistance(0.0912, 0.742),
+        Texts = new TextMeasures(
+            0.731, 13, new TextSetMeasures(1_500, 0.021, 0.144, 0.341, new CopyShare(0.214, 9, 31), diagnostics ? new CopyShare(0.12, 7, 19) : null),
+            new TextSetMeasures(1_500, 0.024, 0.163, 0.392, new CopyShare(0.207, 9, 28), diagnostics ? new CopyShare(0.13, 8, 22) : null)),
         Privacy = new PrivacyResult
         {
             Epsilon = 6.73,
@@ -44,6 +48,9 @@ internal static class Example
         Settings = "chorus {\n  seed = 1\n  popri { rounds = 8, prompts = 400 }\n}\n",
         Versions = new VersionResult("0.1.0", "10.0.1", "1.5.73", "0.107.0", "Linux x64", 2),
     };
+
+    private static System.Collections.Immutable.ImmutableArray<TopicAccuracy> Topics(double accuracy) =>
+        [new TopicAccuracy("insulin, hospitals, nurses", 70_000, accuracy + 0.02), new TopicAccuracy("border, asylum, visa", 50_000, accuracy - 0.03)];
 
     public static RoundResult Round(int round, bool diagnostics = false) => new()
     {

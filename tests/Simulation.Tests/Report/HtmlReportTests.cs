@@ -1,4 +1,6 @@
 using System.Text.RegularExpressions;
+using Chorus.Simulation.Federation;
+using Chorus.Simulation.Metrics;
 using Chorus.Simulation.Report;
 using Chorus.Simulation.Tests.Data;
 
@@ -36,7 +38,7 @@ public sealed partial class HtmlReportTests
             Method = evil,
             Data = new DataReference(evil, evil),
             Samples = new SampleTexts([evil], [evil]),
-            Downstream = [new DownstreamArm(evil, 1, 0.5, 0.5, 1)],
+            Downstream = [new DownstreamArm(evil, 1, 0.5, 0.5, 1) { Topics = [new TopicAccuracy(evil, 1, 0.5), new TopicAccuracy("b", 1, 0.5)] }],
             Privacy = result.Privacy with { Statement = evil, Sampling = evil, Unit = evil, Adjacency = evil },
             Versions = new VersionResult(evil, evil, evil, evil, evil, 2),
             Seconds = new RunSeconds(1, [new PhaseSeconds(evil, 1)]),
@@ -45,7 +47,7 @@ public sealed partial class HtmlReportTests
         string page = HtmlReport.Render(result);
         Assert.DoesNotContain("<script", page, StringComparison.Ordinal);
         Assert.DoesNotContain("\"&\"", page, StringComparison.Ordinal);
-        Assert.Equal(24, Regex.Count(page, Regex.Escape("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;")));
+        Assert.Equal(26, Regex.Count(page, Regex.Escape("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;")));
     }
 
     [Theory]
@@ -105,6 +107,36 @@ public sealed partial class HtmlReportTests
         Assert.Contains("Pairs the noise left right <span class=\"tag\">not private</span>", with, StringComparison.Ordinal);
         Assert.Contains("Not private: diagnostics are on", with, StringComparison.Ordinal);
         Assert.DoesNotContain("left right", without, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Given_text_measures_When_rendered_Then_copies_of_private_texts_are_shown_only_where_they_were_counted_and_are_marked()
+    {
+        string with = HtmlReport.Render(Example.Result(diagnostics: true)), without = HtmlReport.Render(Example.Result());
+        Assert.Contains("texts that copy a private <span class=\"tag\">not private</span> text</td><td>12.0%</td><td>13.0%</td>", with, StringComparison.Ordinal);
+        Assert.DoesNotContain("copy a private", without, StringComparison.Ordinal);
+        Assert.Contains("texts that copy a public text</td><td>21.4%</td><td>20.7%</td>", without, StringComparison.Ordinal);
+        Assert.DoesNotContain("What the synthetic texts are like", HtmlReport.Render(Example.Result() with { Texts = null }), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Given_a_turnout_When_rendered_Then_who_was_asked_who_answered_and_who_was_late_is_drawn_and_listed()
+    {
+        RunResult result = Example.Result(3);
+        Assert.DoesNotContain("Who answered", HtmlReport.Render(result), StringComparison.Ordinal);
+        result = result with { Rounds = [.. result.Rounds.Select(r => r with { Turnout = new Turnout(2_600, 310, 120, 95, 79, 1_996, 431.5) })] };
+        string page = HtmlReport.Render(result);
+        Assert.Contains("<tr><td>2</td><td>2,600</td><td>310</td><td>120</td><td>95</td><td>79</td><td>1,996</td><td>7 min 12 s</td></tr>", page, StringComparison.Ordinal);
+        Assert.Contains("counted 76.8%, late or turned away 6.7%, away or dropped out 16.5%", page, StringComparison.Ordinal);
+        Assert.Contains("1,996 / 2,600", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Given_accuracies_by_topic_When_rendered_Then_a_row_a_topic_and_a_column_an_arm()
+    {
+        string page = HtmlReport.Render(Example.Result());
+        Assert.Contains("<th>floor</th><th>popri</th><th>ceiling</th>", page, StringComparison.Ordinal);
+        Assert.Contains("<tr><td>border, asylum, visa</td><td>50,000</td><td>62.20%</td><td>66.10%</td><td>70.10%</td></tr>", page, StringComparison.Ordinal);
     }
 
     [Theory]

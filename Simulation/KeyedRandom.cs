@@ -1,16 +1,17 @@
-namespace Chorus.Simulation.Data.Synthesis;
+namespace Chorus.Simulation;
 
 /// <summary>A stream of random numbers that follows from its key alone: same key, same numbers, on every machine.</summary>
 /// <remarks>
 /// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), a counter through a mixing function; keys are mixed the same way. Only
-/// integer arithmetic is used, so no platform's mathematical library can change a text. Not for noise: it is no cipher.
+/// integer arithmetic is used, so no platform's mathematical library can change a number. Not for noise nor for secrets: it is
+/// no cipher.
 /// </remarks>
 internal struct KeyedRandom
 {
     private const ulong Gamma = 0x9E3779B97F4A7C15;
     private ulong _state;
 
-    /// <param name="seed">The corpus seed.</param>
+    /// <param name="seed">The seed of the whole.</param>
     /// <param name="purpose">What the stream is for; distinct purposes give independent streams.</param>
     /// <param name="index">E.g. the client.</param>
     public KeyedRandom(ulong seed, ulong purpose, ulong index)

@@ -1,0 +1,298 @@
+using System.Diagnostics;
+using Chorus.Gpu.Collectives;
+using Chorus.Gpu.Dpo;
+using Chorus.Gpu.DpSgd;
+using Chorus.Gpu.Lora;
+using Chorus.Gpu.Models;
+using Chorus.Gpu.Runtime;
+using TorchSharp;
+using static Chorus.Benchmarks.BenchmarkModel;
+using static TorchSharp.torch;
+
+namespace Chorus.Benchmarks;
+
+/// <summary>Data-parallel training on the GPUs of this machine: private beside non-private, on one, two and all; and whether ranks compute what one does.</summary>
+/// <remarks>
+/// Weak scaling: every rank computes one micro-batch of --batch examples of random tokens a step, SGD, all parameters trained. Times are of one process; ways are measured
+/// in turns (--rounds times --steps, after as many to warm up), and each table gives the median over turns.
+/// </remarks>
+internal sealed class DataParallelBenchmark
+{
+    private readonly BenchmarkArguments _arguments;
+    private readonly Device[] _devices;
+    private readonly ScalarType _type;
+    private readonly CollectiveKind _kind;
+    private readonly int _batch, _time, _steps, _rounds;
+    private bool _failed;
+
+    private DataParallelBenchmark(BenchmarkArguments arguments)
+    {
+        _arguments = arguments;
+        (var first, _type) = Begin(arguments, "cuda");
+        int most = arguments.Int("ranks", 0);
+        _devices = first.type == DeviceType.CUDA
+            ? [.. Enumerable.Range(0, most > 0 ? Math.Min(most, cuda.device_count()) : cuda.device_count()).Select(i => new Device(DeviceType.CUDA, i))]
+            : [.. Enumerable.Repeat(CPU, most > 0 ? most : 2)];
+        _kind = LocalGroup.Resolve(arguments.Text("collective", "auto") switch { "host" => CollectiveKind.Host, "nccl" => CollectiveKind.Nccl, _ => CollectiveKind.Auto }, _devices);
+        (_batch, _time, _steps, _rounds) = (arguments.Int("batch", 8), arguments.Int("seq", 1024), arguments.Int("steps", 8), arguments.Int("rounds", 3));
+        Print($"{_devices.Length} ranks on {first.type}, {_type}, collective {_kind}{(_kind == CollectiveKind.Nccl ? $" {NcclCollective.Version}" : "")}; B {_batch} a rank, T {_time}");
+    }
+
+    public static int Run(BenchmarkArguments arguments)
+    {
+        var run = new DataParallelBenchmark(arguments);
+        foreach (var part in arguments.Text("parts", "equal,noise,steps,dpo").Split(','))
+        {
+            switch (part)
+            {
+                case "equal":
+                    run.Equal();
+                    break;
+                case "noise":
+                    run.Noise();
+                    break;
+                case "steps":
+                    foreach (var shape in arguments.Text("shape", "llama-7b,llama-13b").Split(','))
+                        run.Steps(shape);
+                    break;
+                case "dpo":
+                    run.Dpo();
+                    break;
+                default:
+                    throw new ArgumentException($"--parts are equal, noise, steps and dpo, got {part}");
+            }
+        }
+        Print($"{(run._failed ? "FAILED: see above" : "all checks passed")}");
+        return run._failed ? 1 : 0;
+    }
+
+    private IEnumerable<int> Counts => new[] { 1, 2, _devices.Length }.Where(n => n <= _devices.Length).Distinct().Order();
+
+    private CausalModel Model(string shape, int layers, Device device) => NamedShapes.Create(shape, layers, device, _type, 1);
+
+    private int[][] Samples(CausalShape shape, int count)
+    {
+        var random = new Random(1);
+        return [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, _time + 1).Select(_ => random.Next(shape.VocabularySize)).ToArray())];
+    }
+
+    // The clipped sums of n ranks against those of one, which computes the same micro-batches.
+    private void Equal()
+    {
+        int n = _devices.Length, layers = _arguments.Int("check-layers", 2);
+        var shape = _arguments.Text("check-shape", "llama-1b");
+        Print($"\nclipped sums of {n} ranks against one rank's, {shape}, {layers} layers, same micro-batches, {_type} products:");
+        foreach (var sumType in new[] { ScalarType.Float32, _type }.Distinct())
+        {
+            var together = Sums(n, sumType);
+            var alone = Sums(1, sumType);
+            double error = 0, whole = 0, worst = 0;
+            foreach (var (name, one) in alone)
+            {
+                using var scope = NewDisposeScope();
+                double off = Square(together[name] - one), size = Square(one);
+                (error, whole) = (error + off, whole + size);
+                worst = Math.Max(worst, Math.Sqrt(off / Math.Max(size, 1e-30)));
+            }
+            foreach (var tensor in together.Values.Concat(alone.Values))
+                tensor.Dispose();
+            double relative = Math.Sqrt(error / whole);
+            bool checkd = sumType != ScalarType.BFloat16; // bfloat16 sums are rounded by 2e-3 of themselves wherever they are made
+            Print($"  sums in {sumType}: relative error {relative:0.0e0}, worst parameter {worst:0.0e0}{(checkd ? "" : " (two roundings of 2e-3 each; not a check)")}");
+            if (checkd)
+                Check(relative <= 1e-3 && worst <= 1e-3, "the sums of the ranks must be one rank's within 1e-3");
+        }
+
+        Dictionary<string, Tensor> Sums(int count, ScalarType sumType) => LocalGroup.Run([.. _devices.Take(count)], _kind, (group, device) =>
+        {
+            using var model = Model(shape, layers, device);
+            using var source = new PrivateGradients(model, null, new ClippingSettings(), DpMethod.Fused);
+            using var shards = new ShardedParameters(source.Parameters, group, sumType);
+            source.Final = shards.Final;
+            shards.BroadcastWeights();
+            var mine = Samples(model.Shape, n * _batch).Chunk(_batch).Where((_, i) => i * count / n == group.Rank).ToArray();
+            for (int i = 0; i < mine.Length; i++)
+            {
+                using var scope = NewDisposeScope();
+                if (i == mine.Length - 1)
+                    shards.Arm();
+                var batch = SampleBatch.Of(mine[i], _time, device);
+                source.Accumulate(batch.Batch, batch.Lengths, () => batch.Losses(model, SampleLossKind.Mean));
+            }
+            shards.Reduce();
+            for (int b = 0; b < shards.Pieces.Length; b++)
+                shards.ShareSums(b);
+            group.Complete();
+            var sums = group.Rank > 0 ? [] : source.Parameters.ToDictionary(p => p.Name, p => p.Gradient!.to(ScalarType.Float32).cpu().clone().DetachFromDisposeScope());
+            source.Clear();
+            return sums;
+        })[0];
+    }
+
+    // Examples without targets: what moves the weights is the noise, of standard deviation rate sigma C / B however many ranks add it.
+    private void Noise()
+    {
+        const double sigma = 1.5, clip = 2, rate = 40;
+        int logical = 8 * _devices.Length;
+        Print($"\nnoise of one step on {_devices.Length} ranks, standard deviation over sigma C:");
+        var deviations = LocalGroup.Run(_devices, _kind, (group, device) =>
+        {
+            using var model = Model(_arguments.Text("check-shape", "llama-1b"), 1, device);
+            var settings = new DpSgdSettings
+            {
+                Clipping = new ClippingSettings { Threshold = clip },
+                NoiseMultiplier = sigma,
+                LogicalBatch = logical,
+                PhysicalBatch = 8,
+                SequenceLength = 8,
+                Sampling = ExampleSampling.FixedSize,
+                LearningRate = rate,
+                Seed = 3,
+            };
+            using var trainer = new DpSgdTrainer(model, null, [.. Enumerable.Repeat(new[] { 1 }, logical)], settings, group: group);
+            trainer.LoadState(null);
+            var before = trainer.Parameters.Select(p => p.Parameter.detach().clone()).ToArray();
+            trainer.Step();
+            group.Complete();
+            double square = 0, count = 0, sum = 0;
+            foreach (var (old, p) in before.Zip(trainer.Parameters))
+            {
+                using var scope = NewDisposeScope();
+                square += Square(p.Parameter.detach() - old);
+                sum += p.Parameter.detach().to(ScalarType.Float64).sum().item<double>();
+                count += old.numel();
+                old.Dispose();
+            }
+            return (StdDev: Math.Sqrt(square / count) * logical / rate / (sigma * clip), Sum: sum);
+        });
+        Print($"  {string.Join(", ", deviations.Select(d => d.StdDev.ToString("0.0000", System.Globalization.CultureInfo.InvariantCulture)))}");
+        Check(deviations.All(d => Math.Abs(d.StdDev - 1) < 0.01), "the noise must have its standard deviation on every rank");
+        Check(deviations.All(d => d.Sum == deviations[0].Sum), "all ranks must have the same weights");
+    }
+
+    private void Steps(string shape)
+    {
+        int layers = _arguments.Int("layers", 4);
+        Print($"\n{shape}, {layers} layers, embeddings, norms and head, a step of {_batch} x {_time} tokens a rank:");
+        Print($"| ranks | collective | way | tokens/s | ms a step | of which exposed communication, ms | private over non-private | of {"1 rank without collective"} x ranks | peak memory, MiB |");
+        Print($"| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+        Dictionary<bool, double> single = [];
+        foreach (int n in Counts)
+        {
+            var rows = LocalGroup.Run([.. _devices.Take(n)], _kind, (group, device) => Measure(shape, layers, group, device, alsoAlone: n == 1))[0];
+            foreach (var (collective, isPrivate, step, exposed) in rows)
+            {
+                if (n == 1 && !collective)
+                    single[isPrivate] = step;
+                double plain = rows.First(r => r.Collective == collective && !r.Private).Step, tokens = (double)n * _batch * _time;
+                Print($"| {n} | {(collective ? _kind.ToString() : "none")} | {(isPrivate ? "fused DP-SGD" : "non-private")} | {tokens / step:N0} | {step * 1e3:0.00} | {exposed * 1e3:0.00} | {(isPrivate ? (plain / step).ToString("0.000", System.Globalization.CultureInfo.InvariantCulture) : "")} | {single[isPrivate] / step:0.000} | {PeakMemory.Bytes(_devices[0]) / 1048576.0:N0} |");
+            }
+            if (n == 1)
+            {
+                foreach (bool isPrivate in new[] { false, true })
+                {
+                    double with = rows.First(r => r.Collective && r.Private == isPrivate).Step;
+                    Print($"  one rank over {_kind} against no collective, {(isPrivate ? "private" : "non-private")}: {(with / single[isPrivate] - 1) * 100:+0.00;-0.00}% of the step");
+                }
+            }
+        }
+    }
+
+    private List<(bool Collective, bool Private, double Step, double Exposed)> Measure(string shape, int layers, ICollective group, Device device, bool alsoAlone)
+    {
+        using var model = Model(shape, layers, device);
+        var samples = Samples(model.Shape, _batch * group.Count);
+        var ways = (alsoAlone ? new[] { (false, false), (false, true), (true, false), (true, true) } : [(true, false), (true, true)]).Select(w => (Collective: w.Item1, Private: w.Item2)).ToArray();
+        var times = ways.ToDictionary(w => w, _ => new List<(double Step, double Exposed)>());
+        for (int round = 0; round < _rounds; round++)
+        {
+            foreach (var way in round % 2 == 0 ? ways : ways.Reverse())
+            {
+                var settings = new DpSgdSettings
+                {
+                    Method = way.Private ? DpMethod.Fused : DpMethod.None,
+                    NoiseMultiplier = way.Private ? 1 : 0,
+                    Sampling = ExampleSampling.FixedSize,
+                    LogicalBatch = samples.Length,
+                    PhysicalBatch = _batch,
+                    SequenceLength = _time,
+                    LearningRate = 1e-3,
+                    Seed = 1,
+                };
+                using var trainer = new DpSgdTrainer(model, null, samples, settings, group: way.Collective ? group : null);
+                for (int i = 0; i < (round == 0 ? _steps : 2); i++)
+                    trainer.Step();
+                trainer.Report(); // waits for the device
+                Wait(device);
+                long began = Stopwatch.GetTimestamp();
+                for (int i = 0; i < _steps; i++)
+                    trainer.Step();
+                Wait(device);
+                double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+                times[way].Add((seconds / _steps, trainer.Report().Communication.TotalSeconds / _steps));
+            }
+        }
+        return [.. ways.Select(w => (w.Collective, w.Private, Median(times[w].Select(t => t.Step)), Median(times[w].Select(t => t.Exposed))))];
+    }
+
+    private void Dpo()
+    {
+        var shape = _arguments.Text("dpo-shape", "llama-1b");
+        int pairs = _arguments.Int("pairs", 8), tokens = _arguments.Int("pair-tokens", 256), steps = _steps;
+        Print($"\nDPO, {shape}, LoRA r 16 on all linear layers, {pairs} pairs a rank of {tokens} + 2 x {tokens} tokens:");
+        Print($"| ranks | pairs/s | ms a step | of 1 rank x ranks | last loss |");
+        Print($"| --- | --- | --- | --- | --- |");
+        double? one = null;
+        foreach (int n in Counts)
+        {
+            var (step, loss) = LocalGroup.Run([.. _devices.Take(n)], _kind, (group, device) =>
+            {
+                using var model = NamedShapes.Create(shape, _arguments.Text("dpo-layers", "") is { Length: > 0 } l ? int.Parse(l, System.Globalization.CultureInfo.InvariantCulture) : null, device, _type, 1);
+                using var adapter = LoraAdapter.Attach(model, new LoraSettings { Rank = 16, TargetPattern = LoraSettings.AllLinear }, 1);
+                var random = new Random(1);
+                int[] Text() => [.. Enumerable.Range(0, tokens).Select(_ => random.Next(3, model.Shape.VocabularySize))];
+                var data = Enumerable.Range(0, pairs * n * steps).Select(_ => new TokenPair(Text(), Text(), Text())).ToArray();
+                var trainer = new DpoTrainer(model, adapter, endToken: 2);
+                // The reference's log-probabilities come first; the clock starts with the first step's end.
+                long began = 0;
+                int done = 0;
+                var clock = new StepClock(() =>
+                {
+                    if (++done == 1)
+                        began = Stopwatch.GetTimestamp();
+                });
+                var summary = trainer.Train(data, new DpoSettings { BatchSize = pairs * n, GradientAccumulation = n }, 1, clock, default, group: group);
+                Wait(device);
+                return (Stopwatch.GetElapsedTime(began).TotalSeconds / (done - 1), summary.LastLoss);
+            })[0];
+            one ??= step;
+            Print($"| {n} | {n * pairs / step:0.0} | {step * 1e3:0.0} | {one / step:0.000} | {loss:0.0000} |");
+            Check(double.IsFinite(loss), "the loss of DPO must be finite");
+        }
+    }
+
+    private void Check(bool holds, string what)
+    {
+        if (holds)
+            return;
+        _failed = true;
+        Print($"  CHECK FAILED: {what}");
+    }
+
+    private static double Square(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return x.to(ScalarType.Float64).square().sum().item<double>();
+    }
+
+    private static double Median(IEnumerable<double> values)
+    {
+        double[] ordered = [.. values.Order()];
+        return ordered[ordered.Length / 2];
+    }
+
+    private sealed class StepClock(Action tick) : IProgress<int>
+    {
+        public void Report(int value) => tick();
+    }
+}

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Data-parallel training on however many GPUs this machine has, over NCCL, in one process: checks (the sums of n ranks are one rank's, noise once in total),
+# then private beside non-private steps of Llama-7B and 13B layers on 1, 2 and all GPUs, the cost of NCCL with one rank, and DPO of a 1B shape.
+# Usage: Benchmarks/multi-gpu.sh PUBLISHED_BENCHMARKS_FOLDER [OPTIONS OF "Chorus.Benchmarks data-parallel"]      about 4 minutes on 2 GPUs
+#   e.g. Benchmarks/multi-gpu.sh /tmp/bench --parts steps --shape llama-13b --layers 6
+# The folder: dotnet publish Benchmarks -c Release -r linux-x64 --self-contained -p:TorchBackend=none -o FOLDER
+# The GPU libtorch: CHORUS_LIBTORCH, or that of python3's torch; the last line says whether all checks passed, and so does the exit code.
+set -u
+program="$1/Chorus.Benchmarks"; shift
+[ -x "$program" ] || { echo "multi-gpu: $program is not there: give the folder of the published benchmarks" >&2; exit 2; }
+if [ -z "${CHORUS_LIBTORCH:-}" ]; then
+    CHORUS_LIBTORCH="$(python3 -c 'import os, torch; print(os.path.join(os.path.dirname(torch.__file__), "lib"))')" || { echo "multi-gpu: set CHORUS_LIBTORCH to the folder of libtorch_cuda.so" >&2; exit 2; }
+    export CHORUS_LIBTORCH
+fi
+# NVRTC and NCCL lie beside the torch of a Python environment, each in a folder of its own.
+for folder in "$CHORUS_LIBTORCH" "$CHORUS_LIBTORCH"/../../nvidia/*/lib; do
+    [ -d "$folder" ] && LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder"
+done
+export LD_LIBRARY_PATH
+# Multicast of NVLink needs rights that a container may not have, and then hangs at the first sum.
+export NCCL_NVLS_ENABLE="${NCCL_NVLS_ENABLE:-0}"
+nvidia-smi --query-gpu=index,name --format=csv,noheader
+nvidia-smi topo -m 2>/dev/null | sed -n '1,10p'
+exec timeout 560 "$program" data-parallel --device cuda --dtype bfloat16 "$@"
