@@ -19,9 +19,9 @@ internal static class DpStepBenchmark
         int batch = arguments.Int("batch", 8), time = arguments.Int("seq", 1024), rounds = arguments.Int("rounds", 5), steps = arguments.Int("steps", 6);
         double warmUp = arguments.Number("warm-up", 2);
         using var model = NamedShapes.Create(shape, arguments.Int("layers", 0) is > 0 and var layers ? layers : null, device, type, 1);
-        if (arguments.Text("train", "linear") == "linear")
+        if (arguments.Text("train", "linear") is "linear" or "none")
         {
-            var trained = model.Projections.SkipLast(1).SelectMany(p => new[] { p.Projection.Weight, p.Projection.Bias }).Where(p => p is not null).Select(p => p!.Handle).ToHashSet();
+            var trained = model.Projections.SkipLast(arguments.Text("train", "linear") == "none" ? model.Projections.Count : 1).SelectMany(p => new[] { p.Projection.Weight, p.Projection.Bias }).Where(p => p is not null).Select(p => p!.Handle).ToHashSet();
             foreach (var parameter in model.parameters().Where(p => !trained.Contains(p.Handle)))
                 parameter.requires_grad = false;
         }

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Full training steps with and without privacy, one after another on one GPU: the last line of each says tokens/s and peak memory.
-# Usage: Benchmarks/dp-step.sh CHORUS_BINARY [STEPS]
+# Training steps with DP-SGD beside steps without privacy, in turns in one process, on one GPU; then each alone for its memory; then PyTorch eager's step of the same layers.
+# Usage: Benchmarks/dp-step.sh PUBLISHED_FOLDER [quick]     with Benchmarks/gpu-env.sh sourced; about 4 minutes, quick 1
 set -u
-chorus="$1" steps="${2:-20}"
-nvidia-smi --query-gpu=name --format=csv,noheader
-step() { # name, then options
-    local name="$1" out dp; shift
-    out="$(mktemp -d)"
-    for dp in none fused none fused; do
-        local noise=(--noise-multiplier 1)
-        [ "$dp" = none ] && noise=()
-        printf '%s, %s: ' "$name" "$dp"
-        timeout 100 "$chorus" train --dp "$dp" --synthetic --examples 64 --sampling fixed --device cuda --dtype bfloat16 --steps "$steps" --save-every 1000000 --seed 1 "${noise[@]}" "$@" --out "$out/$dp-$RANDOM" 2>&1 | grep "^step" | tail -1
-        rm -rf "${out:?}"/*
-    done
-}
-step "Llama-13B, 2 layers, T 1024, linear" --shape llama-13b --layers 2 --train linear --batch 8 --seq 1024
-step "GPT-2 medium, T 1024, linear" --shape gpt2-medium --train linear --batch 8 --seq 1023
+program="$1/Chorus.Benchmarks" here="$(cd "$(dirname "$0")" && pwd)" quick="${2:-}"
+nvidia-smi --query-gpu=name,driver_version --format=csv,noheader
+step() { timeout 100 "$program" dp-step --dtype bfloat16 --rounds 3 "$@" 2>&1 | grep " of " | cut -c1-300; }
+memory() { for method in none fused; do timeout 60 "$program" dp-step --dtype bfloat16 --rounds 1 --steps 3 --warm-up 0 --methods "$method" "$@" 2>&1 | grep " of " | cut -c1-300; done; }
+step --shape llama-13b --layers 4 --seq 1024
+step --shape gpt2 --seq 1024 --steps 20
+[ "$quick" = quick ] && exit 0
+step --shape llama-13b --layers 4 --seq 512 --steps 10
+step --shape llama-13b --layers 4 --seq 2048 --batch 8 --steps 4
+step --shape gpt2-medium --seq 1024 --steps 10
+step --shape gpt2-large --seq 1024 --steps 6
+step --shape llama-7b --layers 8 --seq 1024 --lora 16 --train none --steps 6
+memory --shape llama-13b --layers 4 --seq 1024
+memory --shape gpt2-large --seq 1024
+memory --shape llama-7b --layers 8 --seq 1024 --lora 16 --train none
+for shape in "llama-13b 4 8 1024" "gpt2 0 8 1024" "gpt2-medium 0 8 1024" "gpt2-large 0 8 1024"; do timeout 60 python3 "$here/torch-step.py" $shape 2>/dev/null; done

@@ -24,7 +24,7 @@ public sealed class SampleRows(CudaDevice device)
     private static readonly ConcurrentDictionary<int, Lazy<Tensor>> Counters = new();
 
     /// <summary>Whether it is contiguous, of a type that the kernels read.</summary>
-    public static bool Takes(Tensor tensor) => Code(tensor.dtype) >= 0 && tensor.is_contiguous() && tensor.size(0) <= MostSamples;
+    public static bool Takes(Tensor tensor) => Code(tensor.dtype) >= 0 && tensor.is_contiguous();
 
     /// <summary>Upper bounds on the squares of the rows' norms, over several matrices [B, Ni] together.</summary>
     /// <param name="matrices">One to four, of one type.</param>
@@ -33,6 +33,8 @@ public sealed class SampleRows(CudaDevice device)
     {
         ArgumentNullException.ThrowIfNull(matrices);
         int samples = (int)matrices[0].size(0);
+        if (samples > MostSamples)
+            throw new ArgumentException($"at most {MostSamples} samples, got {samples}");
         var rows = new Rows(matrices, null, n => Parts(n, device.Multiprocessors * BlocksPerMultiprocessor / samples));
         using var pieces = empty(samples, rows.Parts, dtype: ScalarType.Float32, device: matrices[0].device);
         var result = empty(samples, dtype: ScalarType.Float32, device: matrices[0].device);

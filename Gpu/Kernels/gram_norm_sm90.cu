@@ -6,8 +6,7 @@
 // With A = X X^T (+ 1 where there are biases) and C = sum of G G^T:
 // partial (B, tiles, 5) f32: sums of A C, A A, C C and the traces of A and C over each tile of 128 x 128 token pairs;
 // gram_norm_bound.cu adds them in a fixed order, and from them an upper bound of n_b^2 in exact arithmetic.
-// Only tiles on and below the diagonal are computed, and of those on it only the blocks of 64 on and below; what is below counts
-// twice. Rows past T and columns past P or D are read as zero by the copy engine. Tiles past a sample's length are not computed.
+// Only tiles on and below the diagonal are computed; those below count twice. Rows past T and columns past P or D are read as zero by the copy engine. Tiles past a sample's length are not computed.
 //
 // One block an SM. Warpgroup 0 feeds a ring of STAGES slabs of 64 columns by bulk tensor copies; warpgroups 1 and 2 multiply
 // (wgmma, 64 rows each): first the Gram tile of x over P, kept in registers, then that of g over D, then the two are multiplied
@@ -69,13 +68,6 @@ __device__ __forceinline__ void multiply_128(float (&c)[64], unsigned long long 
         "%64, %65, 1, 1, 1, 0, 0;\n"
         : ACC32(c, 0), ACC32(c, 32) : "l"(a), "l"(b));
 }
-__device__ __forceinline__ void multiply_64(float (&c)[64], unsigned long long a, unsigned long long b) {
-    asm volatile(
-        "wgmma.mma_async.sync.aligned.m64n64k16.f32." TYPE "." TYPE " "
-        "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
-        "%32, %33, 1, 1, 1, 0, 0;\n"
-        : ACC32(c, 0) : "l"(a), "l"(b));
-}
 __device__ __forceinline__ void fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 __device__ __forceinline__ void commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int N> __device__ __forceinline__ void wait_groups() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(N) : "memory"); }
@@ -115,9 +107,12 @@ struct Ring {
     __device__ __forceinline__ unsigned freed(int s) const { return empty + 8 * s; }
 };
 
-// Part of one Gram tile over so many slabs of one operand, added to c: 64 rows of this group times 128 columns, or the first 64. No branch
-// stands between two multiplications: the assembler would wait after each.
-template <bool WHOLE> __device__ __forceinline__ void gram_slabs(float (&c)[64], Ring& ring, int slabs, unsigned rows, unsigned columns, bool leader) {
+// Part of one Gram tile over so many slabs of one operand: 64 rows of this group times 128 columns. Tiles on the diagonal take as long as
+// others though half of them is not needed: blocks that stay in step find their slabs in the cache, which is worth more.
+__device__ __forceinline__ void gram(float (&c)[64], Ring& ring, int slabs, bool diagonal, int group, bool leader) {
+    #pragma unroll
+    for (int i = 0; i < 64; i++) c[i] = 0;
+    unsigned rows = group * 64 * 128, columns = diagonal ? 0 : SLAB_BYTES;   // where this group's rows and the columns are
     int previous = -1;
     for (int s = 0; s < slabs; s++) {
         barrier_wait(ring.filled(), ring.phase);
@@ -125,10 +120,7 @@ template <bool WHOLE> __device__ __forceinline__ void gram_slabs(float (&c)[64],
         unsigned long long a = operand(base + rows), b = operand(base + columns);
         fence();
         #pragma unroll
-        for (int k = 0; k < 4; k++) {
-            if (WHOLE) multiply_128(c, a + 2 * k, b + 2 * k);
-            else multiply_64(c, a + 2 * k, b + 2 * k);
-        }
+        for (int k = 0; k < 4; k++) multiply_128(c, a + 2 * k, b + 2 * k);
         commit();
         wait_groups<1>();
         if (previous >= 0 && leader) barrier_arrive(ring.freed(previous));
@@ -137,14 +129,6 @@ template <bool WHOLE> __device__ __forceinline__ void gram_slabs(float (&c)[64],
     }
     wait_groups<0>();
     if (previous >= 0 && leader) barrier_arrive(ring.freed(previous));
-}
-
-__device__ __forceinline__ void gram(float (&c)[64], Ring& ring, int slabs, bool diagonal, int group, bool leader) {
-    #pragma unroll
-    for (int i = 0; i < 64; i++) c[i] = 0;
-    unsigned rows = group * 64 * 128, columns = diagonal ? 0 : SLAB_BYTES;   // where this group's rows and the columns are
-    if (diagonal && group == 0) gram_slabs<false>(c, ring, slabs, rows, columns, leader);
-    else gram_slabs<true>(c, ring, slabs, rows, columns, leader);
 }
 
 // Sums of a tile that another block goes on with: 16 vectors of four for each of 256 threads and each of the two Gram tiles.
@@ -249,14 +233,10 @@ extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
             int firstRow = group * 64 + (warp & 3) * 16 + (lane >> 2), firstColumn = (lane & 3) * 2;
             #pragma unroll
             for (int i = 0; i < 64; i++) {
-                if (i < 32 || !diagonal || group == 1) {
-                    // Below the diagonal blocks of 64 everything counts twice.
-                    float weight = !diagonal || (group == 1 && i < 32) ? 2.0f : 1.0f;
-                    float a = cx[i] + bias, c = cg[i];
-                    sums5[0] += weight * a * c; sums5[1] += weight * a * a; sums5[2] += weight * c * c;
-                    int row = firstRow + ((i >> 1) & 1) * 8, column = (i >> 2) * 8 + firstColumn + (i & 1);
-                    if (diagonal && row == column) { sums5[3] += a; sums5[4] += c; }
-                }
+                float a = cx[i] + bias, c = cg[i];
+                sums5[0] += a * c; sums5[1] += a * a; sums5[2] += c * c;
+                int row = firstRow + ((i >> 1) & 1) * 8, column = (i >> 2) * 8 + firstColumn + (i & 1);
+                if (diagonal && row == column) { sums5[3] += a; sums5[4] += c; }
             }
             #pragma unroll
             for (int k = 0; k < 5; k++) {
@@ -273,7 +253,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) gram_norm_sm90(
                 float total = 0;
                 #pragma unroll
                 for (int w = 0; w < 8; w++) total += sums[w][thread];
-                to[thread] = total;
+                to[thread] = diagonal ? total : 2 * total;   // no traces off the diagonal
             }
         }
     }

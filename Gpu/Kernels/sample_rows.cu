@@ -22,14 +22,16 @@ __device__ __forceinline__ int matrix_of(const Rows& rows, int part) {
 
 // Each block sums a piece of a sample's rows into pieces (B, parts); the sample's last block adds them, in float64 and always in the same order,
 // times what covers the pieces' own roundings, rounded upwards, and sets its counter (B) back to 0.
-extern "C" __global__ void __launch_bounds__(256) square_rows(Rows rows, float* pieces, float* __restrict__ out, unsigned* counters, float cover) {
+extern "C" __global__ void __launch_bounds__(256) square_rows(const __grid_constant__ Rows rows, float* pieces, float* __restrict__ out, unsigned* counters, float cover) {
     int parts = rows.first[rows.count], sample = blockIdx.x / parts, part = blockIdx.x % parts, k = matrix_of(rows, part);
     long long n = rows.n[k];
     const char* row = (const char*)rows.p[k] + (size_t)sample * n * size_of<ROW>;
     float sum = 0;
-    for (long long i = 8 * ((long long)(part - rows.first[k]) * 256 + threadIdx.x); i < n; i += 8ll * (rows.first[k + 1] - rows.first[k]) * 256) {
+    long long stride = 8ll * (rows.first[k + 1] - rows.first[k]) * 256;
+    bool wide = rows.wide[k];
+    for (long long i = 8 * ((long long)(part - rows.first[k]) * 256 + threadIdx.x); i < n; i += stride) {
         float v[8];
-        load<ROW>(v, row, i, n, rows.wide[k]);
+        load<ROW>(v, row, i, n, wide);
         #pragma unroll
         for (int e = 0; e < 8; e++) sum += v[e] * v[e];
     }
@@ -55,29 +57,32 @@ extern "C" __global__ void __launch_bounds__(256) square_rows(Rows rows, float* 
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256) weigh_rows(Rows rows, const float* __restrict__ factors, int samples) {
+extern "C" __global__ void __launch_bounds__(256) weigh_rows(const __grid_constant__ Rows rows, const float* __restrict__ factors, int samples) {
     int k = matrix_of(rows, blockIdx.x);
     long long n = rows.n[k], stride = 8ll * (rows.first[k + 1] - rows.first[k]) * 256;
+    const char* from = (const char*)rows.p[k];
+    void* to = rows.to[k];
+    bool wide = rows.wide[k], accumulate = rows.accumulate[k];
     for (long long i = 8 * ((long long)(blockIdx.x - rows.first[k]) * 256 + threadIdx.x); i < n; i += stride) {
         float sum[8] = { 0, 0, 0, 0, 0, 0, 0, 0 };
-        if (rows.accumulate[k]) load<GRADIENT>(sum, rows.to[k], i, n, rows.wide[k]);
+        if (accumulate) load<GRADIENT>(sum, to, i, n, wide);
         #pragma unroll 4
         for (int b = 0; b < samples; b++) {
             float f = factors[b];
             if (f == 0) continue;
             float v[8];
-            load<ROW>(v, (const char*)rows.p[k] + (size_t)b * n * size_of<ROW>, i, n, rows.wide[k]);
+            load<ROW>(v, from + (size_t)b * n * size_of<ROW>, i, n, wide);
             #pragma unroll
             for (int e = 0; e < 8; e++) sum[e] += f * v[e];
         }
-        store<GRADIENT>(rows.to[k], i, sum, n, rows.wide[k]);
+        store<GRADIENT>(to, i, sum, n, wide);
     }
 }
 
 struct Others { void* p[3]; long long n[3]; int count; };
 
 extern "C" __global__ void __launch_bounds__(256) weigh_samples(
-    const void* x, const float* __restrict__ factors, void* out, long long n, Others others, int pieces, int wide) {
+    const void* x, const float* __restrict__ factors, void* out, long long n, const __grid_constant__ Others others, int pieces, int wide) {
     int sample = blockIdx.x / pieces, piece = blockIdx.x % pieces;
     float f = factors[sample];
     const int size = size_of<ROW>;
