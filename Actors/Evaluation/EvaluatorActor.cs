@@ -32,7 +32,7 @@ public sealed class EvaluatorActor(DeviceThread device, DownstreamFactory factor
         var watch = Stopwatch.StartNew();
         var folder = new RunFolder(request.Folder);
         var settings = RunSettings.Load(folder.Settings);
-        using var corpus = RunData.Open(settings.Data.Directory, settings.Data.Synthesis);
+        using var corpus = RunData.Open(settings.Data);
         using var experiment = factory(settings, corpus.Initial, ct);
         var heldOut = new HeldOutTexts(corpus.Eval, TopicsOf(settings, corpus));
         var synthetic = RunFolder.ReadJson<string[]>(folder.Synthetic);

@@ -194,7 +194,8 @@ public sealed class ChorusNode : IAsyncDisposable
             var node = new NodeServices(
                 System.ActorOf(NodeDataActor.Props(coordinator, options.Retry, settings => options.Scorer is { } scorer ? RoundWork.Of(scorer) : RoundWork.Of(settings)), "data"),
                 System.ActorOf(CandidateCacheActor.Props(coordinator, options.Retry), "candidates"),
-                System.ActorOf(CollectorActor.Props(coordinator, name, options.Retry), "collector"));
+                System.ActorOf(CollectorActor.Props(coordinator, name, options.Retry), "collector"),
+                options.Gate);
             blocks = await sharding.StartAsync(BlocksName, BlockActor.Props(node), settings, extractor);
         }
         else

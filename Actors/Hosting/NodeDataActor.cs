@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Configuration;
 using Akka.Event;
+using Chorus.Actors.Clients;
 using Chorus.Actors.Embedding;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
@@ -110,7 +111,7 @@ public sealed class NodeDataActor : UntypedActor, IWithTimers
     private static object Open(RunProtocol.RunDescription run, Func<RunSettings, ClientWorkFactory> work)
     {
         var settings = RunSettings.From(("the coordinator's settings", ConfigurationFactory.ParseString(run.Settings)));
-        var corpus = RunData.Open(settings.Data.Directory, settings.Data.Synthesis);
+        var corpus = RunData.Open(settings.Data);
         if (corpus.Sha256 != run.DataSha256)
         {
             corpus.Dispose();
@@ -120,7 +121,7 @@ public sealed class NodeDataActor : UntypedActor, IWithTimers
         try
         {
             var encoder = RunEncoder.Open(settings.Encoder, corpus.Initial);
-            return new RunOnNode(run.Run, corpus, encoder, new BlockLayout(run.Clients, settings.Clients.BlockSize), work(settings));
+            return new RunOnNode(run.Run, corpus, new ClientData(corpus.Clients, encoder, RunData.EmbeddingsOf(corpus, encoder)), new BlockLayout(run.Clients, settings.Clients.BlockSize), work(settings));
         }
         catch
         {

@@ -33,7 +33,7 @@ public sealed class PolicySession : IDisposable
         Run = run;
         _folder = new RunFolder(folder);
         _settings = RunSettings.Load(_folder.Settings);
-        _corpus = RunData.Open(_settings.Data.Directory, _settings.Data.Synthesis);
+        _corpus = RunData.Open(_settings.Data);
         _encoder = RunEncoder.Open(_settings.Encoder, _corpus.Initial);
         _policy = create(_settings, _corpus.Initial);
     }

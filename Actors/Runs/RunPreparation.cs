@@ -122,7 +122,7 @@ public static class RunPreparation
 
     private static RunContext Open(RunSettings settings, RunFolder folder, string instance)
     {
-        var corpus = RunData.Open(settings.Data.Directory, settings.Data.Synthesis);
+        var corpus = RunData.Open(settings.Data);
         try
         {
             var clients = settings.Clients.Limit == 0 ? corpus.Clients.Count : Math.Min(settings.Clients.Limit, corpus.Clients.Count);

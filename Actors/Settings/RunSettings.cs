@@ -98,7 +98,8 @@ public sealed record RunSettings
 /// <summary>Where the data is: a folder, or how to synthesise it.</summary>
 /// <param name="Directory">LargeFedBench's three files; empty to synthesise.</param>
 /// <param name="Synthesis">Null where a folder is given.</param>
-public sealed record DataSettings(string Directory, SynthesisSettings? Synthesis)
+/// <param name="Store">Where clients' texts and embeddings are while a run goes on.</param>
+public sealed record DataSettings(string Directory, SynthesisSettings? Synthesis, ClientStorage Store)
 {
     internal static DataSettings From(SettingsReader read)
     {
@@ -112,8 +113,27 @@ public sealed record DataSettings(string Directory, SynthesisSettings? Synthesis
             InitialTexts = read.Int("data.synthesize.initial-texts", 10, 10_000_000),
             EvalClients = read.Int("data.synthesize.eval-clients", 10, 1_000_000),
         };
-        return directory.Length > 0 ? new DataSettings(Path.GetFullPath(directory), null) : new DataSettings("", synthesis);
+        var store = read.OneOf("data.store", "auto", "memory", "disk") switch
+        {
+            "memory" => ClientStorage.Memory,
+            "disk" => ClientStorage.Disk,
+            _ => ClientStorage.Auto,
+        };
+        return directory.Length > 0 ? new DataSettings(Path.GetFullPath(directory), null, store) : new DataSettings("", synthesis, store);
     }
+}
+
+/// <summary>Where clients' texts and embeddings are while a run goes on.</summary>
+public enum ClientStorage
+{
+    /// <summary>On disk where the client file is large, else in memory.</summary>
+    Auto,
+
+    /// <summary>Texts are read from the data folder; each client keeps its embeddings.</summary>
+    Memory,
+
+    /// <summary>Both lie in the user's cache, by the hash of the data; a client holds nothing.</summary>
+    Disk,
 }
 
 /// <summary>The clients and how a round asks them.</summary>

@@ -28,7 +28,7 @@ public sealed class NodeDataActorTests : TestKit
 
         var opened = await ExpectMsgAsync<RunOnNode>(Patience);
         Assert.Equal(_node.Corpus.Sha256, opened.Corpus.Sha256);
-        Assert.Equal((50, 7, 32), (opened.Layout.Clients, opened.Layout.Blocks, opened.Encoder.Dimension));
+        Assert.Equal((50, 7, 32), (opened.Layout.Clients, opened.Layout.Blocks, opened.Clients.Encoder.Dimension));
     }
 
     [Fact]

@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-using System.Reflection;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Configuration;
@@ -12,7 +10,10 @@ using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Actors.Tests.Support;
+using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Embedding;
+using System.Collections.Immutable;
+using System.Reflection;
 using static Chorus.Actors.Collection.CollectorProtocol;
 using static Chorus.Actors.Runs.RunProtocol;
 
@@ -270,7 +271,7 @@ public sealed class RunCoordinatorActorTests : TestKit
         var clients = leases.Select(l => run.Context.Layout.RangeOf(l.Block)).SelectMany(r => Enumerable.Range(r.First, r.Count)).ToArray();
         var collector = CreateTestProbe();
         coordinator.Tell(
-            new PartialSum(run.Context.Run, 1, name, [.. leases.Select(l => new GrantedBlock(l.Block, l.Lease))], new long[Candidates], clients, VoteTally.None),
+            new PartialSum(run.Context.Run, 1, name, [.. leases.Select(l => new GrantedBlock(l.Block, l.Lease))], new long[Candidates], ClientDigest.Of(clients), VoteTally.None),
             collector);
         return collector;
     }
