@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Reflection;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Configuration;
@@ -12,8 +14,6 @@ using Chorus.Actors.Settings;
 using Chorus.Actors.Tests.Support;
 using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Embedding;
-using System.Collections.Immutable;
-using System.Reflection;
 using static Chorus.Actors.Collection.CollectorProtocol;
 using static Chorus.Actors.Runs.RunProtocol;
 
