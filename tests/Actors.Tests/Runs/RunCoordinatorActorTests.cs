@@ -285,7 +285,7 @@ public sealed class RunCoordinatorActorTests : TestKit
             await GrantAsync(coordinator, run, lease, "a/0");
         await DeliverAsync(coordinator, run, leases, "a/0");
         await _policy.ExpectMsgAsync<PolicyProtocol.TunePolicy>(Patience);
-        coordinator.Tell(new PolicyProtocol.PolicyTuned(run.Context.Run, 1, "sha", 3, 0.7, 0.6, 0.8, 1));
+        coordinator.Tell(new PolicyProtocol.PolicyTuned(run.Context.Run, 1, "sha", 3, 3, 0.7, 0.6, 0.8, 1));
         await reported.ExpectMsgAsync<RoundReported>(Patience);
     }
 
