@@ -30,6 +30,7 @@ internal static class MemberOptions
         LogLevel = LogLevels.OfUser(),
         Policy = Models.Policy,
         Downstream = Models.Downstream,
+        ClientTrainers = Models.ClientTrainers,
     };
 
     /// <summary>Whether an option stands on the command line.</summary>

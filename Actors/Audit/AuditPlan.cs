@@ -2,6 +2,7 @@ using System.Globalization;
 using Akka.Configuration;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
+using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Data;
 using Chorus.Simulation.Popri;
 using Chorus.Simulation.Privacy;
@@ -33,6 +34,9 @@ public sealed record AuditPlan(
 
     /// <summary>What clients vote with; null: what those of the run do. Another is a mistake to be found.</summary>
     public VoteScorerFactory? Scorer { get; init; }
+
+    /// <summary>What a block takes of a vote. One that lets any vote through shows what <see cref="Scorer"/>'s mistakes would do without it.</summary>
+    public VoteGate Gate { get; init; } = VoteGate.Clipping;
 
     /// <summary>What adds the noise. Another than the default is a mistake to be found.</summary>
     public IReleaseMechanism Mechanism { get; init; } = DiscreteGaussianMechanism.Instance;

@@ -21,6 +21,13 @@ internal sealed class AuditPolicy(ImmutableArray<string> texts) : IPolicy
         IReadOnlyList<IReadOnlyList<string>> prompts, int samplesPerPrompt, ulong seed, Action<long, long, string> progress, CancellationToken ct) =>
         [.. Enumerable.Range(0, prompts.Count * samplesPerPrompt).Select(i => new CandidateText(texts[i % texts.Length], [], Ended: true))];
 
+    public IReadOnlyList<CandidateText> Vary(
+        IReadOnlyList<TextVariation> variations, ulong seed, Action<long, long, string> progress, CancellationToken ct) =>
+        [.. variations.Select((_, i) => new CandidateText(texts[i % texts.Length], [], Ended: true))];
+
+    public TuningSummary FineTune(
+        IReadOnlyList<CandidateText> texts, double learningRate, int epochs, ulong seed, Action<long, long, string> progress, CancellationToken ct) => new(0, 0, 0, 0);
+
     public TuningSummary Tune(
         IReadOnlyList<IReadOnlyList<string>> prompts, IReadOnlyList<CandidateText> candidates, int samplesPerPrompt,
         ImmutableArray<PreferencePair> pairs, ulong seed, Action<long, long, string> progress, CancellationToken ct) => new(0, 0, 0, 0);

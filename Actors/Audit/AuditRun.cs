@@ -72,6 +72,7 @@ public static class AuditRun
             Policy = (_, _, _, _) => new AuditPolicy(canaries.Texts),
             Downstream = (_, _, _) => throw new InvalidOperationException("an audit trains no downstream model"),
             Scorer = plan.Scorer,
+            Gate = plan.Gate,
             NeedsTorch = false,
         };
         var ended = new TaskCompletionSource<RunProtocol.RunEnded>(TaskCreationOptions.RunContinuationsAsynchronously);

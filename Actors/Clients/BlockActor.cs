@@ -1,13 +1,10 @@
-using System.Buffers;
 using Akka.Actor;
 using Akka.Event;
 using Chorus.Actors.Candidates;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Hosting;
 using Chorus.Actors.Telemetry;
-using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Federation;
-using Chorus.Simulation.Popri;
 using static Chorus.Actors.Clients.BlockProtocol;
 using static Chorus.Actors.Clients.ClientProtocol;
 
@@ -16,30 +13,25 @@ namespace Chorus.Actors.Clients;
 /// <summary>
 /// A block of clients: the sharded entity. Its clients are its children, made on demand. It asks those of the cohort for
 /// their votes, a few at a time so that memory stays bounded, adds the votes as integers (any order gives the same sum)
-/// and hands sum and ids to its node's collector.
+/// and hands the sum to its node's collector. This file: leases; how votes are asked for and counted is in BlockActor.Votes.cs.
 /// </summary>
-public sealed class BlockActor : UntypedActor
+public sealed partial class BlockActor : UntypedActor
 {
-    /// <summary>Clients asked at once: enough to keep the cores busy, few enough to bound the votes held.</summary>
-    private const int VotesInFlight = 32;
-
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly NodeServices _node;
+    private readonly Func<ClientData, Props> _clients;
     private RunOnNode? _run;
     private VoteBlock? _lease;
     private IActorRef _coordinator = ActorRefs.Nobody;
     private IClientWork? _work;
     private CollectorProtocol.BlockCounted? _finished;
-    private long[] _sum = [];
-    private int[] _sampled = [];
-    private int _asked;
-    private int _counted;
-    private VoteTally _tally = VoteTally.None;
 
-    public BlockActor(NodeServices node) => _node = node;
+    public BlockActor(NodeServices node, Func<ClientData, Props> clients) => (_node, _clients) = (node, clients);
 
     /// <param name="node">The actors of this node that a block works with.</param>
-    public static Props Props(NodeServices node) => Akka.Actor.Props.Create(() => new BlockActor(node));
+    /// <param name="clients">Makes the clients: tests have some that lie.</param>
+    public static Props Props(NodeServices node, Func<ClientData, Props>? clients = null) =>
+        Akka.Actor.Props.Create(() => new BlockActor(node, clients ?? ClientActor.Props));
 
     protected override void OnReceive(object message)
     {
@@ -50,23 +42,37 @@ public sealed class BlockActor : UntypedActor
                 break;
             case RunOnNode run when run.Run == _lease?.Run:
                 _run = run;
+                Populate(run.Clients);
                 AskForWork();
                 break;
             case CandidateProtocol.WorkHeld held when held.Sha256 == _lease?.CandidatesSha256 && _work is null:
                 _work = held.Work;
                 StartVotes();
                 break;
-            case Vote vote:
+            case Vote vote when IsCurrent(vote.Round, vote.Lease) && IsFrom(vote.Client):
                 Count(vote);
                 break;
-            case VoteFailed failed when IsCurrent(failed.Round, failed.Lease):
+            case TextsSummed summed when IsCurrent(summed.Round, summed.Lease) && IsFrom(summed.Client):
+                Take(summed);
+                break;
+            case VoteFinished voted when IsCurrent(voted.Round, voted.Lease) && IsFrom(voted.Client):
+                Take(voted);
+                break;
+            case BatchDone done:
+                Continue(done);
+                break;
+            case CollectorProtocol.BlockTaken taken when IsCurrent(taken.Round, taken.Lease):
+                _finished = null; // it is in the node's sum: under this lease nobody asks for it again
+                break;
+            case VoteFailed failed when IsCurrent(failed.Round, failed.Lease) && IsFrom(failed.Client):
+                // Not a lie to be put up with: it is the node's own disk or encoder that does not work.
                 Fail($"client {_run!.Corpus.Clients.IdOf(failed.Client)} could not vote ({failed.Reason})");
                 break;
             case NodeUnfit unfit when unfit.Run == _lease?.Run:
                 Fail(unfit.Reason);
                 break;
-            case VoteFailed or RunOnNode or CandidateProtocol.WorkHeld or NodeUnfit:
-                break; // of work that a newer lease has replaced
+            case Vote or VoteFailed or TextsSummed or VoteFinished or CollectorProtocol.BlockTaken or RunOnNode or CandidateProtocol.WorkHeld or NodeUnfit:
+                break; // of work that a newer lease has replaced, or from somebody who is not the client that it names
             default:
                 Unhandled(message);
                 break;
@@ -110,52 +116,15 @@ public sealed class BlockActor : UntypedActor
             return;
         }
 
-        _sum = new long[_work!.VoteLength];
-        _sampled = [.. Enumerable.Range(0, count).Where(i => (work.Sampled[i >> 3] >> (i & 7) & 1) != 0).Select(i => first + i)];
-        (_asked, _counted, _tally) = (0, 0, VoteTally.None);
-        if (_sampled.Length == 0)
-            Finish();
-        while (_asked < Math.Min(VotesInFlight, _sampled.Length))
-            AskNext();
-    }
-
-    private void AskNext()
-    {
-        var client = _sampled[_asked++];
-        var name = client.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        var actor = Context.Child(name);
-        if (actor.IsNobody())
-            actor = Context.ActorOf(ClientActor.Props(client, _run!.Corpus.Clients, _run.Encoder), name);
-        actor.Tell(new CastVote(_lease!.Run, _lease.Round, _lease.Lease, _work!));
-    }
-
-    private void Count(Vote vote)
-    {
-        if (IsCurrent(vote.Round, vote.Lease) && _finished is null)
-        {
-            FixedPointGrid.Add(vote.Grid.AsSpan(0, vote.Length), _sum);
-            _tally += vote.Kind switch
-            {
-                VoteKind.NoText => new(1, 0, 0),
-                VoteKind.NotFinite => new(0, 1, 0),
-                VoteKind.ZeroSpread => new(0, 0, 1),
-                _ => VoteTally.None,
-            };
-            _counted++;
-            if (_asked < _sampled.Length)
-                AskNext();
-            else if (_counted == _sampled.Length)
-                Finish();
-        }
-
-        ArrayPool<long>.Shared.Return(vote.Grid);
+        Ask([.. Enumerable.Range(0, count).Where(i => (work.Sampled[i >> 3] >> (i & 7) & 1) != 0).Select(i => first + i)]);
     }
 
     private void Finish()
     {
         var work = _lease!;
-        ChorusMetrics.CountVotes(work.Run, _sampled.Length, _tally);
-        _finished = new(work.Run, work.Round, work.Block, work.Lease, _sum, _sampled, _tally);
+        ChorusMetrics.CountVotes(work.Run, _counted.Count, _tally);
+        _finished = new(work.Run, work.Round, work.Block, work.Lease, _sum, _counted, _tally);
+        _sum = [];
         Offer(_finished);
     }
 

@@ -9,7 +9,8 @@ namespace Chorus.Actors.Collection;
 /// <summary>
 /// One a node: adds its blocks' sums and sends the coordinator one partial sum. A block's sum is added only once the
 /// coordinator has granted the block to this collector, so however often blocks are leased, computed and offered again,
-/// every block is in exactly one partial sum. Memory: one sum, and the blocks whose claims are on their way.
+/// every block is in exactly one partial sum. Memory: one sum, 16 bytes for each block that is in it, and the sums of the
+/// blocks whose claims are on their way; nothing for each client.
 /// </summary>
 public sealed class CollectorActor : UntypedActor, IWithTimers
 {
@@ -19,14 +20,14 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
     private readonly IActorRef _coordinator;
     private readonly string _name;
     private readonly TimeSpan _retry;
-    private readonly Dictionary<int, BlockCounted> _claimed = [];
+    private readonly Dictionary<int, (BlockCounted Counted, IActorRef Block)> _claimed = [];
     private readonly SortedDictionary<int, long> _granted = [];
-    private readonly List<int> _clients = [];
     private string _run = "";
     private int _round;
     private int _attempt;
     private int _incarnation;
     private long[] _sum = [];
+    private ClientDigest _clients;
     private VoteTally _tally = VoteTally.None;
 
     public CollectorActor(IActorRef coordinator, string name, TimeSpan retry)
@@ -61,21 +62,21 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
                 Fold(granted);
                 break;
             case BlockDenied denied when IsCurrent(denied.Run, denied.Round):
-                if (_claimed.TryGetValue(denied.Block, out var claim) && claim.Lease == denied.Lease)
+                if (_claimed.TryGetValue(denied.Block, out var claim) && claim.Counted.Lease == denied.Lease)
                     _claimed.Remove(denied.Block);
                 break;
             case DeliverPartial deliver when IsCurrent(deliver.Run, deliver.Round):
                 Sender.Tell(new PartialSum(
-                    _run, _round, Name, [.. _granted.Select(g => new GrantedBlock(g.Key, g.Value))], [.. _sum], [.. _clients.Order()], _tally));
+                    _run, _round, Name, [.. _granted.Select(g => new GrantedBlock(g.Key, g.Value))], [.. _sum], _clients, _tally));
                 break;
             case DeliverPartial deliver: // asked by mistake of an older time: nothing is held here
-                Sender.Tell(new PartialSum(deliver.Run, deliver.Round, Name, [], [], [], VoteTally.None));
+                Sender.Tell(new PartialSum(deliver.Run, deliver.Round, Name, [], [], default, VoteTally.None));
                 break;
             case RoundClosed closed when IsCurrent(closed.Run, closed.Round):
                 Reset(closed.Run, closed.Round, _attempt);
                 break;
             case RepeatClaims:
-                foreach (var counted in _claimed.Values)
+                foreach (var (counted, _) in _claimed.Values)
                     SendClaim(counted);
                 break;
             case CollectorRevoked revoked when IsCurrent(revoked.Run, revoked.Round) && revoked.Collector == Name:
@@ -109,9 +110,8 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
 
     private void Forget()
     {
-        (_sum, _tally) = ([], VoteTally.None);
+        (_sum, _clients, _tally) = ([], default, VoteTally.None);
         _granted.Clear();
-        _clients.Clear();
     }
 
     /// <summary>
@@ -122,7 +122,7 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
     {
         _incarnation++;
         Forget();
-        foreach (var counted in _claimed.Values)
+        foreach (var (counted, _) in _claimed.Values)
             SendClaim(counted);
     }
 
@@ -132,7 +132,7 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
     {
         if (_granted.TryGetValue(counted.Block, out var lease) && lease == counted.Lease)
             return; // already in the sum
-        _claimed[counted.Block] = counted;
+        _claimed[counted.Block] = (counted, Sender);
         SendClaim(counted);
     }
 
@@ -141,9 +141,10 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
 
     private void Fold(BlockGranted granted)
     {
-        if (!_claimed.TryGetValue(granted.Block, out var counted) || counted.Lease != granted.Lease)
+        if (!_claimed.TryGetValue(granted.Block, out var claim) || claim.Counted.Lease != granted.Lease)
             return; // granted twice, and already in the sum
         _claimed.Remove(granted.Block);
+        var (counted, block) = claim;
         if (!_granted.TryAdd(granted.Block, granted.Lease))
         {
             Retire(); // leased anew after all: the block is in this sum under a lease that is dead
@@ -153,8 +154,9 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
         if (_sum.Length == 0)
             _sum = new long[counted.Sum.Length];
         FixedPointGrid.Add(counted.Sum, _sum);
-        _clients.AddRange(counted.Clients);
+        _clients += counted.Clients;
         _tally += counted.Tally;
+        block.Tell(new BlockTaken(counted.Round, counted.Lease));
     }
 
     private sealed class RepeatClaims

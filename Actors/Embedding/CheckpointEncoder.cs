@@ -28,6 +28,9 @@ public sealed class CheckpointEncoder : ISentenceEncoder, IDisposable
     /// <summary>Of the checkpoint's files.</summary>
     public string Sha256 { get; }
 
+    /// <summary>On a GPU embeddings differ from the CPU's in their last bits.</summary>
+    public string Identity => $"{Sha256}-{(_alone ? "cpu" : "cuda")}";
+
     /// <summary>Opens the checkpoint and checks that it is the one that is meant.</summary>
     /// <exception cref="SettingsException">No such folder, a checkpoint that is not supported or was changed, or another dimension.</exception>
     /// <exception cref="DeviceNotFoundException">The device is not here.</exception>

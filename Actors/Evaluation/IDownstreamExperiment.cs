@@ -5,8 +5,8 @@ using Chorus.Simulation.Metrics;
 namespace Chorus.Actors.Evaluation;
 
 /// <summary>
-/// The small next-token model that shows what the synthetic data is worth. Synchronous; its actor calls it on the
-/// device's own thread only.
+/// The small next-token model that shows what a method is worth: trained on what the method made, or by it. Synchronous; its actor
+/// calls it on the device's own thread only. All arms begin at the floor.
 /// </summary>
 public interface IDownstreamExperiment : IDisposable
 {
@@ -15,6 +15,18 @@ public interface IDownstreamExperiment : IDisposable
 
     /// <summary>Trains on from the floor on the arm's own texts and tests.</summary>
     ArmMeasured From(string arm, IReadOnlyList<string> texts, HeldOutTexts heldOut, Action<long, long, string> progress, CancellationToken ct);
+
+    /// <summary>Trains on from the floor by DP-SGD in which each client, with all its texts, is one example; and tests.</summary>
+    /// <param name="noiseMultiplier">Noise standard deviation over the clipping threshold; 0 adds none.</param>
+    ArmMeasured FromPrivately(
+        string arm, IReadOnlyList<IReadOnlyList<string>> clients, double noiseMultiplier, HeldOutTexts heldOut, Action<long, long, string> progress, CancellationToken ct);
+
+    /// <summary>The floor's weights, float32 in the order of the model's parameters.</summary>
+    float[] FloorWeights();
+
+    /// <summary>Tests a model of given weights.</summary>
+    /// <param name="weights">As <see cref="FloorWeights"/> has them.</param>
+    ArmMeasured Measure(string arm, ReadOnlySpan<float> weights, HeldOutTexts heldOut, CancellationToken ct);
 }
 
 /// <summary>The test set.</summary>

@@ -44,7 +44,8 @@ public sealed class ChorusNode : IAsyncDisposable
         ("data", "user/data"),
     ];
 
-    private readonly DeviceThread? _device;
+    private readonly Lock _lock = new();
+    private DeviceThread? _device;
 
     private ChorusNode(ActorSystem system, DeviceThread? device) => (System, _device) = (system, device);
 
@@ -192,9 +193,10 @@ public sealed class ChorusNode : IAsyncDisposable
         {
             var name = $"{CollectorNames.Of(Cluster.Get(System).SelfUniqueAddress)}/{Guid.NewGuid():n}";
             var node = new NodeServices(
-                System.ActorOf(NodeDataActor.Props(coordinator, options.Retry, settings => options.Scorer is { } scorer ? RoundWork.Of(scorer) : RoundWork.Of(settings)), "data"),
+                System.ActorOf(NodeDataActor.Props(coordinator, options.Retry, (settings, texts) => options.Scorer is { } scorer ? RoundWork.Of(scorer) : RoundWork.Of(settings, texts, options.ClientTrainers?.Invoke(DeviceOf))), "data"),
                 System.ActorOf(CandidateCacheActor.Props(coordinator, options.Retry), "candidates"),
-                System.ActorOf(CollectorActor.Props(coordinator, name, options.Retry), "collector"));
+                System.ActorOf(CollectorActor.Props(coordinator, name, options.Retry), "collector"),
+                options.Gate);
             blocks = await sharding.StartAsync(BlocksName, BlockActor.Props(node), settings, extractor);
         }
         else
@@ -215,6 +217,13 @@ public sealed class ChorusNode : IAsyncDisposable
                 MembersAwaited.Props(options.MinimumNodes, () => Singleton(RunCoordinatorActor.Props(options.Run!, peers), CoordinatorName, "coordinator")),
                 "members-awaited");
         }
+    }
+
+    /// <summary>The thread of this node's device, which policy, evaluator and clients share: made for the clients where they are alone.</summary>
+    private DeviceThread DeviceOf(RunSettings settings)
+    {
+        lock (_lock)
+            return _device ??= new DeviceThread("device", settings.Policy.Threads);
     }
 
     private void Singleton(Props props, string name, string role) =>

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Configuration;
 using Akka.Event;
+using Chorus.Actors.Clients;
 using Chorus.Actors.Embedding;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
@@ -21,21 +22,21 @@ public sealed class NodeDataActor : UntypedActor, IWithTimers
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly IActorRef _coordinator;
     private readonly TimeSpan _retry;
-    private readonly Func<RunSettings, ClientWorkFactory> _work;
+    private readonly Func<RunSettings, IReadOnlyList<string>, ClientWorkFactory> _work;
     private readonly List<IActorRef> _waiting = [];
     private string? _opening;
     private bool _described;
     private object? _outcome;
 
-    public NodeDataActor(IActorRef coordinator, TimeSpan retry, Func<RunSettings, ClientWorkFactory> work) =>
+    public NodeDataActor(IActorRef coordinator, TimeSpan retry, Func<RunSettings, IReadOnlyList<string>, ClientWorkFactory> work) =>
         (_coordinator, _retry, _work) = (coordinator, retry, work);
 
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <param name="coordinator">The run coordinator, or its proxy.</param>
     /// <param name="retry">How long to wait for the description before asking again.</param>
-    /// <param name="work">What the clients of a run do in a round.</param>
-    public static Props Props(IActorRef coordinator, TimeSpan retry, Func<RunSettings, ClientWorkFactory> work) =>
+    /// <param name="work">What the clients of a run do in a round, from its settings and the public set.</param>
+    public static Props Props(IActorRef coordinator, TimeSpan retry, Func<RunSettings, IReadOnlyList<string>, ClientWorkFactory> work) =>
         Akka.Actor.Props.Create(() => new NodeDataActor(coordinator, retry, work));
 
     protected override void OnReceive(object message)
@@ -107,10 +108,10 @@ public sealed class NodeDataActor : UntypedActor, IWithTimers
         _waiting.Clear();
     }
 
-    private static object Open(RunProtocol.RunDescription run, Func<RunSettings, ClientWorkFactory> work)
+    private static object Open(RunProtocol.RunDescription run, Func<RunSettings, IReadOnlyList<string>, ClientWorkFactory> work)
     {
         var settings = RunSettings.From(("the coordinator's settings", ConfigurationFactory.ParseString(run.Settings)));
-        var corpus = RunData.Open(settings.Data.Directory, settings.Data.Synthesis);
+        var corpus = RunData.Open(settings.Data);
         if (corpus.Sha256 != run.DataSha256)
         {
             corpus.Dispose();
@@ -120,7 +121,7 @@ public sealed class NodeDataActor : UntypedActor, IWithTimers
         try
         {
             var encoder = RunEncoder.Open(settings.Encoder, corpus.Initial);
-            return new RunOnNode(run.Run, corpus, encoder, new BlockLayout(run.Clients, settings.Clients.BlockSize), work(settings));
+            return new RunOnNode(run.Run, corpus, new ClientData(corpus.Clients, encoder, RunData.EmbeddingsOf(corpus, encoder)), new BlockLayout(run.Clients, settings.Clients.BlockSize), work(settings, corpus.Initial));
         }
         catch
         {

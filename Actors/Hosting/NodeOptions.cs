@@ -1,5 +1,9 @@
+using Chorus.Actors.Methods;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
+using Chorus.Actors.Settings;
+using Chorus.Gpu.Runtime;
+using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Popri;
 
 namespace Chorus.Actors.Hosting;
@@ -41,6 +45,12 @@ public sealed record NodeOptions
 
     /// <summary>Makes what the clients of this node vote with, in place of the run's own: an audit's test has wrong ones to be caught.</summary>
     public VoteScorerFactory? Scorer { get; init; }
+
+    /// <summary>Makes what the clients of this node train with, on a device's thread; null: they cannot.</summary>
+    public Func<Func<RunSettings, DeviceThread>, ClientTrainerFactory>? ClientTrainers { get; init; }
+
+    /// <summary>What a client's vote must be like to be added; another lets an audit's test have votes through that are too long.</summary>
+    public VoteGate Gate { get; init; } = VoteGate.Clipping;
 
     /// <summary>Whether policy and trainer here work with libtorch; without, it is never loaded.</summary>
     public bool NeedsTorch { get; init; } = true;

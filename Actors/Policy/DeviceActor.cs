@@ -32,9 +32,9 @@ public abstract class DeviceActor : UntypedActor
     {
         switch (message)
         {
-            case PolicyProtocol.IRequest request when Equals(request, _running):
+            case PolicyProtocol.IRequest request when request.Equals(_running):
                 break;
-            case PolicyProtocol.IRequest request when Equals(request, _last?.Request):
+            case PolicyProtocol.IRequest request when request.Equals(_last?.Request):
                 Sender.Tell(_last!.Value.Answer);
                 break;
             case PolicyProtocol.IRequest request:
@@ -53,10 +53,6 @@ public abstract class DeviceActor : UntypedActor
     }
 
     protected override void PostStop() => _stopping.Cancel();
-
-    private static bool Equals(PolicyProtocol.IRequest a, PolicyProtocol.IRequest? b) =>
-        b is not null && (a.Equals(b) || (a is PolicyProtocol.TunePolicy x && b is PolicyProtocol.TunePolicy y
-            && x with { Pairs = [] } == y with { Pairs = [] } && x.Pairs.SequenceEqual(y.Pairs)));
 
     private void Begin(PolicyProtocol.IRequest request)
     {

@@ -17,6 +17,13 @@ public interface IPolicy : IDisposable
     IReadOnlyList<CandidateText> Generate(
         IReadOnlyList<IReadOnlyList<string>> prompts, int samplesPerPrompt, ulong seed, Action<long, long, string> progress, CancellationToken ct);
 
+    /// <summary>Writes a text for each variation: one that begins as its parent does.</summary>
+    IReadOnlyList<CandidateText> Vary(IReadOnlyList<TextVariation> variations, ulong seed, Action<long, long, string> progress, CancellationToken ct);
+
+    /// <summary>Tunes the adapter to texts: plain next-token training.</summary>
+    TuningSummary FineTune(
+        IReadOnlyList<CandidateText> texts, double learningRate, int epochs, ulong seed, Action<long, long, string> progress, CancellationToken ct);
+
     /// <summary>Tunes the adapter on preference pairs.</summary>
     TuningSummary Tune(
         IReadOnlyList<IReadOnlyList<string>> prompts, IReadOnlyList<CandidateText> candidates, int samplesPerPrompt,
@@ -26,6 +33,12 @@ public interface IPolicy : IDisposable
     /// <returns>SHA-256 of its weights.</returns>
     string SaveAdapter(string directory);
 }
+
+/// <summary>A text that is to begin as another does.</summary>
+/// <param name="Examples">Texts shown before it: public, or the policy's own.</param>
+/// <param name="Parent">The text that it begins as.</param>
+/// <param name="Keep">The share of the parent's tokens that it begins with, in [0, 1).</param>
+public sealed record TextVariation(IReadOnlyList<string> Examples, CandidateText Parent, double Keep);
 
 /// <summary>What a tuning did.</summary>
 public sealed record TuningSummary(int Steps, double FirstLoss, double LastLoss, double RewardAccuracy);

@@ -1,6 +1,3 @@
-using System.Collections.Immutable;
-using Chorus.Simulation.Popri;
-
 namespace Chorus.Actors.Policy;
 
 /// <summary>
@@ -14,16 +11,24 @@ public static class PolicyProtocol
         string Folder { get; }
     }
 
-    /// <summary>Write the round's candidates, from the policy as the round before left it, and embed them.</summary>
+    /// <summary>
+    /// Make the array that the round distributes, from what the round before left: the policy writes candidates and embeds them;
+    /// where clients train, the evaluator gives the model's weights.
+    /// </summary>
     public sealed record GenerateCandidates(string Run, string Folder, int Round) : IRequest;
 
+    /// <param name="Sha256">Of the array's bytes.</param>
+    /// <param name="Count">Candidates, or weights.</param>
     public sealed record CandidatesGenerated(string Run, int Round, string Sha256, int Count, double Seconds) : IRunMessage;
 
-    /// <summary>Tune the policy of the round before on this round's preference pairs, and save its adapter.</summary>
-    public sealed record TunePolicy(string Run, string Folder, int Round, ImmutableArray<PreferencePair> Pairs) : IRequest;
+    /// <summary>Learn from the round's release, and save what was learned: an adapter, the parents of the next candidates, or weights.</summary>
+    public sealed record TunePolicy(string Run, string Folder, int Round) : IRequest;
 
+    /// <param name="AdapterSha256">Of what was saved.</param>
+    /// <param name="Pairs">Preference pairs learned from; or parents selected; 0 where neither is made.</param>
+    /// <param name="Steps">Steps of tuning; 0, and no losses, where nothing was tuned.</param>
     public sealed record PolicyTuned(
-        string Run, int Round, string AdapterSha256, int Steps, double FirstLoss, double LastLoss, double RewardAccuracy, double Seconds) : IRunMessage;
+        string Run, int Round, string AdapterSha256, int Pairs, int Steps, double FirstLoss, double LastLoss, double RewardAccuracy, double Seconds) : IRunMessage;
 
     /// <summary>Write the product: the synthetic data set, from the policy after its last round.</summary>
     public sealed record WriteSynthetic(string Run, string Folder, int Rounds) : IRequest;

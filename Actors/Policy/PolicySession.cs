@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using Chorus.Actors.Embedding;
+using Chorus.Actors.Methods;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Data;
@@ -12,9 +13,10 @@ namespace Chorus.Actors.Policy;
 
 /// <summary>
 /// The policy of one run, opened from the run's folder. Each request starts from what is on disk (the adapter of the
-/// round before, the candidates of this one), so that a policy that was restarted gives the same results.
+/// round before, the candidates of this one), so that a policy that was restarted gives the same results. What only Private
+/// Evolution does is in the partial file PolicySession.Evolution.cs.
 /// </summary>
-public sealed class PolicySession : IDisposable
+public sealed partial class PolicySession : IDisposable
 {
     private const int SamplesShown = 6;
 
@@ -33,67 +35,35 @@ public sealed class PolicySession : IDisposable
         Run = run;
         _folder = new RunFolder(folder);
         _settings = RunSettings.Load(_folder.Settings);
-        _corpus = RunData.Open(_settings.Data.Directory, _settings.Data.Synthesis);
+        _corpus = RunData.Open(_settings.Data);
         _encoder = RunEncoder.Open(_settings.Encoder, _corpus.Initial);
         _policy = create(_settings, _corpus.Initial);
     }
 
     public string Run { get; }
 
+    private bool Evolves => _settings.Method is Method.Pe or Method.PeSft;
+
     public CandidatesGenerated Generate(GenerateCandidates request, Action<string, long, long, string> progress, CancellationToken ct)
     {
         var watch = Stopwatch.StartNew();
-        var popri = _settings.Popri;
-        UseAdapterOf(request.Round - 1);
-        var prompts = FewShotPrompts.Draw(_corpus.Initial.Length, popri.Prompts, popri.Shots, _settings.Seed, request.Round);
-        var seed = Seeds.Derive(_settings.Seed, "generate", request.Round);
-        var candidates = _policy.Generate(Texts(prompts), popri.Samples, seed, (d, t, s) => progress("generate", d, t, s), ct);
-        var embeddings = EmbeddingMatrix.Encode(_encoder, [.. candidates.Select(c => c.Text)]);
-        RunFolder.WriteJson(_folder.Candidates(request.Round), new CandidateFile(request.Round, popri.Samples, prompts, [.. candidates]));
+        var candidates = Evolves && request.Round > 1 ? Varied(request.Round, progress, ct) : Written(request.Round, progress, ct);
+        var embeddings = EmbeddingMatrix.Encode(_encoder, [.. candidates.Candidates.Select(c => c.Text)]);
+        RunFolder.WriteJson(_folder.Candidates(request.Round), candidates);
         RunFolder.Write(_folder.CandidateEmbeddings(request.Round), embeddings.ToBytes());
-        return new CandidatesGenerated(Run, request.Round, embeddings.Sha256, candidates.Count, watch.Elapsed.TotalSeconds);
+        return new CandidatesGenerated(Run, request.Round, embeddings.Sha256, candidates.Candidates.Length, watch.Elapsed.TotalSeconds);
     }
 
-    public PolicyTuned Tune(TunePolicy request, Action<string, long, long, string> progress, CancellationToken ct)
-    {
-        var watch = Stopwatch.StartNew();
-        UseAdapterOf(request.Round - 1);
-        var file = RunFolder.ReadJson<CandidateFile>(_folder.Candidates(request.Round));
-        _adapterOf = null;
-        var summary = _policy.Tune(
-            Texts(file.Prompts), file.Candidates, file.SamplesPerPrompt, request.Pairs, Seeds.Derive(_settings.Seed, "tune", request.Round),
-            (d, t, s) => progress("tune", d, t, s), ct);
-        var sha256 = _policy.SaveAdapter(_folder.Adapter(request.Round));
-        _adapterOf = request.Round;
-        return new PolicyTuned(
-            Run, request.Round, sha256, summary.Steps, summary.FirstLoss, summary.LastLoss, summary.RewardAccuracy, watch.Elapsed.TotalSeconds);
-    }
+    public PolicyTuned Tune(TunePolicy request, Action<string, long, long, string> progress, CancellationToken ct) =>
+        Evolves ? Evolve(request, progress, ct) : LearnPairs(request, progress, ct);
 
     public SyntheticMade WriteSynthetic(WriteSynthetic request, Action<string, long, long, string> progress, CancellationToken ct)
     {
         var watch = Stopwatch.StartNew();
-        UseAdapterOf(request.Rounds);
-        var popri = _settings.Popri;
-        var count = _settings.SyntheticTexts;
-        var prompts = FewShotPrompts.Draw(
-            _corpus.Initial.Length, (count + popri.Samples - 1) / popri.Samples, popri.Shots, Seeds.Derive(_settings.Seed, "synthetic", 0), round: 0);
-        var seed = Seeds.Derive(_settings.Seed, "synthetic", request.Rounds);
-        var written = _policy.Generate(Texts(prompts), popri.Samples, seed, (d, t, s) => progress("synthesize", d, t, s), ct);
-        var texts = written.Select(c => c.Text.Trim()).Where(t => t.Length > 0).Take(count).ToArray();
+        var texts = _settings.Method == Method.Pe ? Offspring(request.Rounds, progress, ct) : Texts(request.Rounds, progress, ct);
         var sha256 = RunFolder.WriteJson(_folder.Synthetic, texts);
-        WriteSamples(ct);
+        WriteSamples(texts, ct);
         return new SyntheticMade(Run, sha256, texts.Length, watch.Elapsed.TotalSeconds);
-    }
-
-    /// <summary>For people: what the policy wrote to the first prompts before it was tuned, and writes to them now.</summary>
-    private void WriteSamples(CancellationToken ct)
-    {
-        var first = RunFolder.ReadJson<CandidateFile>(_folder.Candidates(1));
-        var prompts = first.Prompts.Take(SamplesShown).ToImmutableArray();
-        var after = _policy.Generate(Texts(prompts), 1, Seeds.Derive(_settings.Seed, "samples", 0), (_, _, _) => { }, ct);
-        RunFolder.WriteJson(
-            _folder.Samples,
-            new SampleFile([.. prompts.Select((_, i) => first.Candidates[i * first.SamplesPerPrompt].Text)], [.. after.Select(c => c.Text)]));
     }
 
     public void Dispose()
@@ -101,6 +71,68 @@ public sealed class PolicySession : IDisposable
         _policy.Dispose();
         (_encoder as IDisposable)?.Dispose();
         _corpus.Dispose();
+    }
+
+    private CandidateFile Written(int round, Action<string, long, long, string> progress, CancellationToken ct)
+    {
+        var popri = _settings.Popri;
+        UseAdapterOf(round - 1);
+        var prompts = FewShotPrompts.Draw(_corpus.Initial.Length, popri.Prompts, popri.Shots, _settings.Seed, round);
+        var candidates = _policy.Generate(
+            TextsOf(prompts), popri.Samples, Seeds.Derive(_settings.Seed, "generate", round), (d, t, s) => progress("generate", d, t, s), ct);
+        return new CandidateFile(round, popri.Samples, prompts, [.. candidates]);
+    }
+
+    private PolicyTuned LearnPairs(TunePolicy request, Action<string, long, long, string> progress, CancellationToken ct)
+    {
+        var watch = Stopwatch.StartNew();
+        UseAdapterOf(request.Round - 1);
+        var file = RunFolder.ReadJson<CandidateFile>(_folder.Candidates(request.Round));
+        var pairs = Pairs(request.Round);
+        _adapterOf = null;
+        var summary = _policy.Tune(
+            TextsOf(file.Prompts), file.Candidates, file.SamplesPerPrompt, pairs, Seeds.Derive(_settings.Seed, "tune", request.Round),
+            (d, t, s) => progress("tune", d, t, s), ct);
+        var sha256 = _policy.SaveAdapter(_folder.Adapter(request.Round));
+        _adapterOf = request.Round;
+        return new PolicyTuned(
+            Run, request.Round, sha256, pairs.Length, summary.Steps, summary.FirstLoss, summary.LastLoss, summary.RewardAccuracy, watch.Elapsed.TotalSeconds);
+    }
+
+    /// <summary>The round's preference pairs: released scores rank each prompt's candidates.</summary>
+    private ImmutableArray<PreferencePair> Pairs(int round)
+    {
+        var popri = _settings.Popri;
+        var release = RunFolder.ReadJson<Release>(_folder.Release(round));
+        var scorer = RoundWork.ScorerOf(_settings)(EmbeddingMatrix.FromBytes(File.ReadAllBytes(_folder.CandidateEmbeddings(round))));
+        var pairs = PreferencePairing.Rank(scorer.Scores(release.Sums()), popri.Prompts, popri.Samples, popri.RejectedRank);
+        RunFolder.WriteJson(_folder.Pairs(round), pairs);
+        return pairs;
+    }
+
+    /// <summary>The synthetic texts of a policy that was tuned.</summary>
+    private string[] Texts(int rounds, Action<string, long, long, string> progress, CancellationToken ct)
+    {
+        UseAdapterOf(rounds);
+        var popri = _settings.Popri;
+        var count = _settings.SyntheticTexts;
+        var prompts = FewShotPrompts.Draw(
+            _corpus.Initial.Length, (count + popri.Samples - 1) / popri.Samples, popri.Shots, Seeds.Derive(_settings.Seed, "synthetic", 0), round: 0);
+        var written = _policy.Generate(
+            TextsOf(prompts), popri.Samples, Seeds.Derive(_settings.Seed, "synthetic", rounds), (d, t, s) => progress("synthesize", d, t, s), ct);
+        return [.. written.Select(c => c.Text.Trim()).Where(t => t.Length > 0).Take(count)];
+    }
+
+    /// <summary>For people: what the policy wrote to the first prompts before it was tuned, and writes to them now.</summary>
+    private void WriteSamples(string[] synthetic, CancellationToken ct)
+    {
+        var first = RunFolder.ReadJson<CandidateFile>(_folder.Candidates(1));
+        var prompts = first.Prompts.Take(SamplesShown).ToImmutableArray();
+        var after = _settings.Method == Method.Pe
+            ? synthetic.Take(prompts.Length)
+            : _policy.Generate(TextsOf(prompts), 1, Seeds.Derive(_settings.Seed, "samples", 0), (_, _, _) => { }, ct).Select(c => c.Text);
+        RunFolder.WriteJson(
+            _folder.Samples, new SampleFile([.. prompts.Select((_, i) => first.Candidates[i * first.SamplesPerPrompt].Text)], [.. after]));
     }
 
     private void UseAdapterOf(int round)
@@ -111,6 +143,6 @@ public sealed class PolicySession : IDisposable
         _adapterOf = round;
     }
 
-    private string[][] Texts(ImmutableArray<ImmutableArray<int>> prompts) =>
+    private string[][] TextsOf(ImmutableArray<ImmutableArray<int>> prompts) =>
         [.. prompts.Select(p => p.Select(i => _corpus.Initial[i]).ToArray())];
 }

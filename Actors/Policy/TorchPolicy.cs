@@ -39,7 +39,18 @@ public sealed class TorchPolicy : IPolicy
 
     public IReadOnlyList<CandidateText> Generate(
         IReadOnlyList<IReadOnlyList<string>> prompts, int samplesPerPrompt, ulong seed, Action<long, long, string> progress, CancellationToken ct) =>
-        [.. _model.Generate(prompts, samplesPerPrompt, seed, Relay.Stageless(progress), ct).Select(c => new CandidateText(c.Text, c.Tokens, c.Ended))];
+        [.. _model.Generate(prompts, samplesPerPrompt, seed, Relay.Stageless(progress), ct).Select(Of)];
+
+    public IReadOnlyList<CandidateText> Vary(
+        IReadOnlyList<TextVariation> variations, ulong seed, Action<long, long, string> progress, CancellationToken ct) =>
+        [.. _model.Vary([.. variations.Select(v => new Variation(v.Examples, Of(v.Parent), v.Keep))], seed, Relay.Stageless(progress), ct).Select(Of)];
+
+    public TuningSummary FineTune(
+        IReadOnlyList<CandidateText> texts, double learningRate, int epochs, ulong seed, Action<long, long, string> progress, CancellationToken ct)
+    {
+        var summary = _model.FineTune([.. texts.Select(Of)], learningRate, epochs, seed, Relay.Stageless(progress), ct);
+        return new TuningSummary(summary.Steps, summary.FirstLoss, summary.LastLoss, 0);
+    }
 
     public TuningSummary Tune(
         IReadOnlyList<IReadOnlyList<string>> prompts, IReadOnlyList<CandidateText> candidates, int samplesPerPrompt,
@@ -47,7 +58,7 @@ public sealed class TorchPolicy : IPolicy
     {
         var summary = _model.Tune(
             prompts,
-            [.. candidates.Select(c => new Candidate(c.Text, c.Tokens, c.Ended))],
+            [.. candidates.Select(Of)],
             samplesPerPrompt,
             [.. pairs.Select(p => (p.Prompt, p.Chosen, p.Rejected))],
             seed,
@@ -64,6 +75,10 @@ public sealed class TorchPolicy : IPolicy
     }
 
     public void Dispose() => _model.Dispose();
+
+    private static CandidateText Of(Candidate c) => new(c.Text, c.Tokens, c.Ended);
+
+    private static Candidate Of(CandidateText c) => new(c.Text, c.Tokens, c.Ended);
 
     private static PolicySettings SettingsOf(RunSettings settings)
     {

@@ -31,6 +31,7 @@ public sealed class BlockLeases
         Pending,
         Granted,
         Merged,
+        Dropped,
     }
 
     private const int AttemptShift = 32;
@@ -38,6 +39,8 @@ public sealed class BlockLeases
     private readonly string _run;
     private readonly int _round;
     private readonly Block[] _blocks;
+    private readonly SortedSet<int> _pending;
+    private readonly Dictionary<string, SortedSet<int>> _granted = [];
     private readonly HashSet<string> _revoked = [];
     private readonly HashSet<string> _merged = [];
     private readonly long[] _sum;
@@ -53,28 +56,29 @@ public sealed class BlockLeases
         _run = run;
         _round = round;
         _blocks = [.. sampled.Select(s => new Block(s, ((long)attempt << AttemptShift) + 1))];
+        _pending = [.. Enumerable.Range(0, _blocks.Length)];
         _sum = new long[candidates];
+        ClientsSampled = sampled.Sum(s => s.Length);
     }
 
     /// <summary>Blocks that no collector counts yet, with their live leases, in order.</summary>
-    public IEnumerable<(int Block, long Lease)> Pending =>
-        _blocks.Select((b, i) => (b, i)).Where(x => x.b.Phase == Phase.Pending).Select(x => (x.i, x.b.Lease));
+    public IEnumerable<(int Block, long Lease)> Pending => _pending.Select(i => (i, _blocks[i].Lease));
 
-    public bool AllGranted => Array.TrueForAll(_blocks, b => b.Phase != Phase.Pending);
+    public bool AllGranted => _pending.Count == 0;
 
-    public bool AllMerged => Array.TrueForAll(_blocks, b => b.Phase == Phase.Merged);
+    public bool AllMerged => AllGranted && _granted.Count == 0;
 
     public int Blocks => _blocks.Length;
 
-    public int BlocksGranted => _blocks.Count(b => b.Phase != Phase.Pending);
+    public int BlocksGranted => _blocks.Length - _pending.Count;
 
     /// <summary>Clients of the blocks that are granted or merged.</summary>
-    public int ClientsGranted => _blocks.Where(b => b.Phase != Phase.Pending).Sum(b => b.Sampled.Length);
+    public int ClientsGranted { get; private set; }
 
-    public int ClientsSampled => _blocks.Sum(b => b.Sampled.Length);
+    public int ClientsSampled { get; }
 
     /// <summary>Collectors that hold granted blocks.</summary>
-    public IEnumerable<string> Holders => _blocks.Where(b => b.Phase == Phase.Granted).Select(b => b.Collector!).Distinct();
+    public IEnumerable<string> Holders => _granted.Keys;
 
     /// <summary>The merged sum.</summary>
     public long[] Sum => _sum;
@@ -96,8 +100,12 @@ public sealed class BlockLeases
         var entry = _blocks[block];
         if (entry.Phase == Phase.Pending)
         {
-            entry.Phase = Phase.Granted;
-            entry.Collector = collector;
+            (entry.Phase, entry.Collector) = (Phase.Granted, collector);
+            _pending.Remove(block);
+            if (!_granted.TryGetValue(collector, out var held))
+                _granted.Add(collector, held = []);
+            held.Add(block);
+            ClientsGranted += entry.Sampled.Length;
             return ClaimAnswer.Granted;
         }
 
@@ -109,13 +117,17 @@ public sealed class BlockLeases
     public int Revoke(Func<string, bool> lost)
     {
         var count = 0;
-        foreach (var block in _blocks)
+        foreach (var collector in _granted.Keys.Where(lost).ToArray())
         {
-            if (block.Phase == Phase.Granted && lost(block.Collector!))
+            _revoked.Add(collector);
+            _granted.Remove(collector, out var held);
+            foreach (var i in held!)
             {
-                _revoked.Add(block.Collector!);
+                var block = _blocks[i];
                 (block.Phase, block.Collector) = (Phase.Pending, null);
                 block.Lease++;
+                ClientsGranted -= block.Sampled.Length;
+                _pending.Add(i);
                 count++;
             }
         }
@@ -124,40 +136,47 @@ public sealed class BlockLeases
     }
 
     /// <summary>Merges a partial sum, once, if it is exactly what its collector was granted.</summary>
-    /// <returns>False: late, doubled, or of a collector that was given up; nothing changed.</returns>
+    /// <returns>False: late, doubled, of a collector that was given up, or of numbers that so many votes cannot add up to; nothing changed.</returns>
     public bool Merge(PartialSum partial)
     {
-        if (partial.Run != _run || partial.Round != _round || _revoked.Contains(partial.Collector) || _merged.Contains(partial.Collector))
+        if (partial.Run != _run || partial.Round != _round || _revoked.Contains(partial.Collector) || _merged.Contains(partial.Collector)
+            || !_granted.TryGetValue(partial.Collector, out var held))
+        {
             return false;
-        var granted = _blocks.Select((b, i) => (b, i)).Where(x => x.b.Phase == Phase.Granted && x.b.Collector == partial.Collector).ToArray();
-        if (granted.Length == 0
-            || !granted.Select(g => new GrantedBlock(g.i, g.b.Lease)).SequenceEqual(partial.Blocks)
+        }
+
+        var most = partial.Clients.Count * FixedPointGrid.UnitsPerOne; // no coordinate of a vote is beyond 1
+        if (!held.Select(i => new GrantedBlock(i, _blocks[i].Lease)).SequenceEqual(partial.Blocks)
+            || partial.Clients != held.Aggregate(default(ClientDigest), (sum, i) => sum + _blocks[i].Digest)
             || partial.Sum.Length != _sum.Length
-            || !granted.SelectMany(g => g.b.Sampled).SequenceEqual(partial.Clients))
+            || partial.Sum.Any(units => units > most || units < -most))
         {
             return false;
         }
 
         FixedPointGrid.Add(partial.Sum, _sum);
-        _clients.AddRange(partial.Clients);
         Tally += partial.Tally;
         _merged.Add(partial.Collector);
-        foreach (var (block, _) in granted)
-            block.Phase = Phase.Merged;
+        _granted.Remove(partial.Collector);
+        foreach (var i in held)
+        {
+            _blocks[i].Phase = Phase.Merged;
+            _clients.AddRange(_blocks[i].Sampled);
+        }
+
         return true;
     }
 
     /// <summary>Closes the round without the blocks that nobody counts: their leases end, and they are out of it.</summary>
     public void DropPending()
     {
-        foreach (var block in _blocks)
+        foreach (var i in _pending)
         {
-            if (block.Phase == Phase.Pending)
-            {
-                block.Phase = Phase.Merged;
-                block.Lease++;
-            }
+            _blocks[i].Phase = Phase.Dropped;
+            _blocks[i].Lease++;
         }
+
+        _pending.Clear();
     }
 
     /// <summary>Which attempt at the round a lease belongs to.</summary>
@@ -166,6 +185,8 @@ public sealed class BlockLeases
     private sealed class Block(int[] sampled, long lease)
     {
         public int[] Sampled { get; } = sampled;
+
+        public ClientDigest Digest { get; } = ClientDigest.Of(sampled);
 
         public long Lease { get; set; } = lease;
 

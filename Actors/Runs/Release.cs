@@ -1,18 +1,19 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Security.Cryptography;
 using Chorus.Actors.Collection;
+using Chorus.Actors.Settings;
 using Chorus.Simulation.Aggregation;
+using Chorus.Simulation.Federation;
 using Chorus.Simulation.Popri;
-using Chorus.Simulation.Privacy;
 
 namespace Chorus.Actors.Runs;
 
 /// <summary>
-/// A round's release: the noised sum of votes on the fixed-point grid, and what may be said about it. Only
-/// <see cref="Make"/> ever adds noise, once, and only after the charge.
+/// A round's release: the noised sum of what clients sent, and what may be said about it. Only <see cref="Make"/> ever adds
+/// noise, once, and only after the charge.
 /// </summary>
+/// <param name="CandidatesSha256">Of the array that the round distributed.</param>
 /// <param name="Values">Noised sums in units of 2^-<paramref name="FractionBits"/>.</param>
 /// <param name="PairsKeptRight">Share of preference pairs that the noise left right: not private, only under diagnostics.</param>
 public sealed record Release(
@@ -28,40 +29,34 @@ public sealed record Release(
         return Convert.ToHexStringLower(SHA256.HashData(bytes));
     }
 
-    /// <summary>The scores that rank candidates: the mean vote over the public, expected number of clients.</summary>
-    public double[] Scores(double expectedClients)
+    /// <summary>What was released, in units of 1.</summary>
+    /// <returns>A new array.</returns>
+    public double[] Sums()
     {
-        var scores = FixedPointGrid.ToDouble(Values.AsSpan());
-        for (var i = 0; i < scores.Length; i++)
-            scores[i] /= expectedClients;
-        return scores;
+        var sums = new double[Values.Length];
+        for (var i = 0; i < sums.Length; i++)
+            sums[i] = Math.ScaleB(Values[i], -FractionBits);
+        return sums;
     }
 
-    /// <summary>Adds the mechanism's noise to a round's sum.</summary>
-    /// <param name="leases">The round, all merged.</param>
-    /// <param name="mechanism">Discrete Gaussian noise of standard deviation noiseMultiplier x 1, the sensitivity.</param>
-    /// <param name="random">The noise's source: cryptographic, or seeded where the run declares itself repeatable.</param>
-    public static Release Make(
-        int round, string candidatesSha256, BlockLeases leases, int population, double noiseMultiplier, bool reproducibleNoise,
-        IReleaseMechanism mechanism, IRandomSource random, Func<ReadOnlySpan<double>, ImmutableArray<PreferencePair>> rank, bool diagnostics)
+    /// <summary>Makes the release of a round whose blocks are all merged.</summary>
+    /// <param name="work">What clients did, where scores are of interest.</param>
+    public static Release Make(RunContext context, int round, string arraySha256, BlockLeases leases, IClientWork work)
     {
-        var noised = (long[])leases.Sum.Clone();
-        mechanism.AddNoise(noised, new ReleasedRound(noiseMultiplier, leases.Clients.Count), random);
-        double? keptRight = diagnostics
-            ? PreferencePairing.KeptRight(rank(FixedPointGrid.ToDouble(noised)), FixedPointGrid.ToDouble(leases.Sum))
-            : null;
-        var clients = ClientSet.Of(population, leases.Clients);
-        return new Release(
-            round, candidatesSha256, FixedPointGrid.FractionBits, noiseMultiplier, reproducibleNoise, leases.ClientsSampled,
-            clients.Count, clients.Sha256, leases.Tally, [.. noised], keptRight);
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(leases);
+        var (settings, mechanism) = (context.Settings, context.Mechanism);
+        var released = (long[])leases.Sum.Clone();
+        mechanism.AddNoise(released, new ReleasedRound(context.NoiseMultiplier, leases.Clients.Count, round), context.NoiseSource(round));
+        var clients = ClientSet.Of(context.Clients, leases.Clients);
+        var release = new Release(
+            round, arraySha256, mechanism.FractionBits, context.NoiseMultiplier, settings.Privacy.ReproducibleNoise, leases.ClientsSampled,
+            clients.Count, clients.Sha256, leases.Tally, [.. released], null);
+        return settings.Diagnostics && settings.Method is (Method.Popri or Method.PopriPlus) && work is IVoteScorer scorer
+            ? release with { PairsKeptRight = KeptRight(settings.Popri, scorer, release.Sums(), FixedPointGrid.ToDouble(leases.Sum)) }
+            : release;
     }
 
-    /// <summary>
-    /// The noise of a round: from the operating system's generator, or, where the run is a simulation to be repeated,
-    /// from its seed, so that the same seed gives the same bytes on any number of nodes.
-    /// </summary>
-    public static IRandomSource NoiseSource(bool reproducible, ulong seed, int round) =>
-        reproducible
-            ? new SeededRandomSource(seed, string.Create(CultureInfo.InvariantCulture, $"noise/round-{round}"))
-            : new CryptographicRandomSource();
+    private static double KeptRight(PopriSettings popri, IVoteScorer scorer, double[] released, double[] exact) => PreferencePairing.KeptRight(
+        PreferencePairing.Rank(scorer.Scores(released), popri.Prompts, popri.Samples, popri.RejectedRank), scorer.Scores(exact));
 }

@@ -32,11 +32,11 @@ public sealed partial class RunCoordinatorActor
     private readonly HashSet<string> _lostNodes = new(StringComparer.Ordinal);
     private readonly Stopwatch _feedbackClock = new();
     private BlockLeases? _leases;
+    private IClientWork? _work;
     private byte[][] _sampled = [];
     private string _candidatesSha256 = "";
     private Turnout? _turnout;
     private bool _charging;
-    private int _pairs;
 
     private void FeedbackCommands()
     {
@@ -46,7 +46,8 @@ public sealed partial class RunCoordinatorActor
         Command<LeaseAgain>(_ => { LeasePending(); AskPartials(); });
         Command<DeadlineReached>(d => d.Round == Round && _leases is not null, _ => CloseAtDeadline());
         Command<ClusterEvent.MemberRemoved>(Lost);
-        Command<LedgerProtocol.ChargeAccepted>(accepted => Release(accepted.Spend));
+        Command<ArrayRead>(r => !_over && _state.Next(_context.Plan) is (RunStep.CollectFeedback, var round) && round == r.Round, StartLeasing);
+        Command<LedgerProtocol.ChargeAccepted>(Paid);
         Command<ReleaseMade>(Awaited(RunStep.CollectFeedback), made => Persist(made, e =>
         {
             _state = _state.Apply(e);
@@ -66,21 +67,32 @@ public sealed partial class RunCoordinatorActor
 
     private void StartFeedback(RoundState round)
     {
-        var candidates = round.Candidates!;
-        var file = _context.Folder.CandidateEmbeddings(round.Round);
-        var bytes = File.ReadAllBytes(file);
-        if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != candidates.Sha256)
-            throw new InvalidDataException($"{file} is not what the journal says was made (another SHA-256)");
+        var (context, candidates) = (_context, round.Candidates!);
+        Task.Run(() =>
+        {
+            var file = context.Folder.Array(context.Settings.Method, candidates.Round);
+            var bytes = File.ReadAllBytes(file);
+            if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != candidates.Sha256)
+                throw new InvalidDataException($"{file} is not what the journal says was made (another SHA-256)");
+            return new ArrayRead(candidates.Round, bytes, context.Work(bytes));
+        }).PipeTo(Self, failure: e => new Policy.StepFailed(
+            context.Run, "feedback", $"round {candidates.Round} needs a file of the run's folder that is missing or damaged: {e.Message}", BadInput: false));
+    }
+
+    private void StartLeasing(ArrayRead read)
+    {
+        var round = _state.Rounds[^1];
         Persist(new LeasingStarted(_context.Run, round.Round, round.Attempts + 1), e =>
         {
             _state = _state.Apply(e);
-            StartLeasing(candidates, bytes, e.Attempt);
+            StartLeasing(round.Candidates!, read, e.Attempt);
         });
     }
 
-    private void StartLeasing(CandidatesMade candidates, byte[] embeddings, int attempt)
+    private void StartLeasing(CandidatesMade candidates, ArrayRead read, int attempt)
     {
         _feedbackClock.Restart();
+        _work = read.Work;
         _candidatesSha256 = candidates.Sha256;
         (var cohort, _turnout) = _context.CohortOf(candidates.Round, _state.Started!.CohortSeed ?? _context.Settings.Seed);
         var layout = _context.Layout;
@@ -89,9 +101,9 @@ public sealed partial class RunCoordinatorActor
         _leases = new BlockLeases(
             _context.Run, candidates.Round,
             [.. blocks.Select(range => Enumerable.Range(range.First, range.Count).Where(cohort.Contains).ToArray())],
-            candidates.Count,
+            read.Work.VoteLength,
             attempt);
-        _source.Tell(new CandidateSourceActor.Serve(candidates.Sha256, embeddings));
+        _source.Tell(new CandidateSourceActor.Serve(candidates.Sha256, read.Bytes));
         Timers.StartPeriodicTimer(LeaseKey, LeaseAgain.Instance, LeaseAgainEvery);
         Timers.StartSingleTimer(DeadlineKey, new DeadlineReached(candidates.Round), _context.Settings.Clients.RoundDeadline);
         LeasePending();
@@ -203,24 +215,32 @@ public sealed partial class RunCoordinatorActor
         if (_charging)
             return;
         _charging = true;
-        _ledger.Tell(ChargeOf(Round));
+        if (_context.Charges.Of(Round) is { } charge)
+            _ledger.Tell(Named(charge));
+        else
+            Release(new PrivacySpend(0, double.PositiveInfinity, _context.Delta)); // no noise, no promise
+    }
+
+    private void Paid(LedgerProtocol.ChargeAccepted accepted)
+    {
+        if (_state.Next(_context.Plan).Step == RunStep.MeasureDownstream)
+            MeasureDownstream();
+        else
+            Release(accepted.Spend);
     }
 
     private void Release(PrivacySpend spend)
     {
         if (_leases is not { AllMerged: true } leases || _over)
             return;
-        var (context, round, sha256, elapsed, turnout) = (_context, Round, _candidatesSha256, _feedbackClock.Elapsed.TotalSeconds, _turnout);
-        var settings = _context.Settings;
+        var (context, round, sha256, work, elapsed, turnout) = (_context, Round, _candidatesSha256, _work!, _feedbackClock.Elapsed.TotalSeconds, _turnout);
         Task.Run(() =>
         {
             // A release that was written before a crash is the release: its noise is never drawn again.
             var file = context.Folder.Release(round);
             var release = File.Exists(file)
                 ? RunFolder.ReadJson<Release>(file)
-                : Runs.Release.Make(
-                    round, sha256, leases, context.Clients, context.NoiseMultiplier, settings.Privacy.ReproducibleNoise, context.Mechanism,
-                    Runs.Release.NoiseSource(settings.Privacy.ReproducibleNoise, settings.Seed, round), scores => Rank(scores), settings.Diagnostics);
+                : Runs.Release.Make(context, round, sha256, leases, work);
             if (release.Round != round || release.CandidatesSha256 != sha256)
                 throw new InvalidDataException($"{file} is the release of other candidates: the folder's files and its journal do not belong together");
             if (!File.Exists(file))
@@ -271,4 +291,7 @@ public sealed partial class RunCoordinatorActor
     }
 
     private sealed record DeadlineReached(int Round);
+
+    /// <summary>The round's array, read and checked, and what clients make of it.</summary>
+    private sealed record ArrayRead(int Round, byte[] Bytes, IClientWork Work) : ClientProtocol.ILocal;
 }

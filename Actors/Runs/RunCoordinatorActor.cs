@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Akka.Actor;
@@ -12,7 +11,6 @@ using Chorus.Actors.Policy;
 using Chorus.Actors.Telemetry;
 using Chorus.Simulation.Embedding;
 using Chorus.Simulation.Metrics;
-using Chorus.Simulation.Popri;
 using static Chorus.Actors.Runs.RunProtocol;
 
 namespace Chorus.Actors.Runs;
@@ -69,7 +67,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     private int Round => _state.Rounds.Length;
 
     /// <summary>The round that the next step belongs to: while its candidates are being written, the state has not got it yet.</summary>
-    private int RoundAtWork => _state.Next(_context.Settings.Rounds, _context.Settings.Evaluation.Downstream) is (_, > 0 and var round) ? round : Round;
+    private int RoundAtWork => _state.Next(_context.Plan) is (_, > 0 and var round) ? round : Round;
 
     public static Props Props(RunContext context, CoordinatorPeers peers) =>
         Akka.Actor.Props.Create(() => new RunCoordinatorActor(context, peers));
@@ -84,7 +82,10 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
 
         Cluster.Get(Context.System).Subscribe(Self, typeof(ClusterEvent.MemberRemoved));
         Publish(_state.Started is null ? "start" : "resume", 0, 0, $"run {_context.Run}");
-        _ledger.Tell(new LedgerProtocol.OpenLedger(_context.Settings.Privacy.BudgetFor(_context.Delta), _context.Corpus.Sha256));
+        if (_context.Charges.All.IsEmpty)
+            Continue(); // nothing private is released, or all of it without noise: there is nothing to pay with
+        else
+            _ledger.Tell(new LedgerProtocol.OpenLedger(_context.Settings.Privacy.BudgetFor(_context.Delta), _context.Corpus.Sha256));
     }
 
     protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
@@ -113,9 +114,8 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         Command<LedgerProtocol.ChargeRefused>(refused => End(RunOutcome.BudgetRefused, refused.Message));
     }
 
-    private LedgerProtocol.MakeCharge ChargeOf(int round) => new(
-        FormattableString.Invariant($"{_context.Run}{(_context.Instance.Length > 0 ? $".{_context.Instance}" : "")}/round-{round:000}"),
-        _context.ReleaseEvent);
+    private LedgerProtocol.MakeCharge Named(RunCharge charge) =>
+        new($"{_context.Run}{(_context.Instance.Length > 0 ? $".{_context.Instance}" : "")}/{charge.Name}", charge.Event);
 
     /// <summary>Refused here, a run that its budget cannot bear has asked no client yet.</summary>
     private void CheckPlan(LedgerProtocol.LedgerReady ready)
@@ -128,14 +128,14 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             return;
         }
 
-        _ledger.Tell(new LedgerProtocol.CheckPlan([.. Enumerable.Range(1, _context.Settings.Rounds).Select(ChargeOf)]));
+        _ledger.Tell(new LedgerProtocol.CheckPlan([.. _context.Charges.All.Select(Named)]));
     }
 
     /// <summary>Starts the step that follows the last durable event.</summary>
     private void Continue()
     {
         Timers.Cancel(RepeatKey);
-        var (step, round) = _state.Next(_context.Settings.Rounds, _context.Settings.Evaluation.Downstream);
+        var (step, round) = _state.Next(_context.Plan);
         if (HoldsBefore(step))
             return;
         _trace.Enter(step, round);
@@ -158,13 +158,13 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
                 Save(new RunStarted(_context.Run, _context.SettingsSha256, _context.Corpus.Sha256, _context.Clients, CohortSeed()));
                 break;
             case RunStep.Generate:
-                Request(_peers.Policy, new PolicyProtocol.GenerateCandidates(_context.Run, _context.Folder.Path, round));
+                Request(Learner, new PolicyProtocol.GenerateCandidates(_context.Run, _context.Folder.Path, round));
                 break;
             case RunStep.CollectFeedback:
                 StartFeedback(_state.Rounds[^1]);
                 break;
             case RunStep.Learn:
-                Learn(round);
+                Request(Learner, new PolicyProtocol.TunePolicy(_context.Run, _context.Folder.Path, round));
                 break;
             case RunStep.Evaluate:
                 Evaluate(round);
@@ -172,8 +172,11 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             case RunStep.WriteSynthetic:
                 Request(_peers.Policy, new PolicyProtocol.WriteSynthetic(_context.Run, _context.Folder.Path, _context.Settings.Rounds));
                 break;
+            case RunStep.MeasureDownstream when _context.Plan.Rounds == 0 && _context.Charges.Of(0) is { } charge:
+                _ledger.Tell(Named(charge)); // the training is one release, and comes with the measurement
+                break;
             case RunStep.MeasureDownstream:
-                Request(_peers.Evaluator, new EvaluationProtocol.MeasureDownstream(_context.Run, _context.Folder.Path));
+                MeasureDownstream();
                 break;
             case RunStep.Finish:
                 Finish();
@@ -186,6 +189,12 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         }
     }
 
+    /// <summary>Who makes a round's array and learns from its release: the policy, or the evaluator where clients train the downstream model.</summary>
+    private IActorRef Learner => _context.Plan.WritesTexts ? _peers.Policy : _peers.Evaluator;
+
+    private void MeasureDownstream() =>
+        Request(_peers.Evaluator, new EvaluationProtocol.MeasureDownstream(_context.Run, _context.Folder.Path, _context.NoiseMultiplier));
+
     // Sampling hides clients only from those who cannot repeat the draw.
     private ulong CohortSeed() => _context.CohortSeed is { } given ? given : _context.Settings.Privacy.ReproducibleNoise
         ? _context.Settings.Seed
@@ -196,7 +205,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         Command<PolicyProtocol.CandidatesGenerated>(Awaited(RunStep.Generate), m =>
             Save(new CandidatesMade(m.Run, m.Round, m.Sha256, m.Count, m.Seconds)));
         Command<PolicyProtocol.PolicyTuned>(Awaited(RunStep.Learn), m =>
-            Save(new PolicyAdvanced(m.Run, m.Round, m.AdapterSha256, _pairs, m.Steps, m.FirstLoss, m.LastLoss, m.RewardAccuracy, m.Seconds)));
+            Save(new PolicyAdvanced(m.Run, m.Round, m.AdapterSha256, m.Pairs, m.Steps, m.FirstLoss, m.LastLoss, m.RewardAccuracy, m.Seconds)));
         Command<RoundEvaluated>(Awaited(RunStep.Evaluate), evaluated =>
         {
             var release = _state.Rounds[^1].Release!;
@@ -217,7 +226,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     /// <summary>Takes a step's result only while that step is the next one: late and doubled results are dropped.</summary>
     private Predicate<IRunMessage> Awaited(RunStep step) => message =>
         message.Run == _context.Run && !_over
-        && _state.Next(_context.Settings.Rounds, _context.Settings.Evaluation.Downstream) is var (next, round) && next == step
+        && _state.Next(_context.Plan) is var (next, round) && next == step
         && RoundOf(message) is var of && (of is null || of == round);
 
     private static int? RoundOf(IRunMessage message) => message switch
@@ -248,23 +257,14 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             Request(repeat.Peer, repeat.Request);
     }
 
-    private void Learn(int round)
-    {
-        var release = RunFolder.ReadJson<Release>(_context.Folder.Release(round));
-        var pairs = Rank(release.Scores(_context.ExpectedCohort));
-        _pairs = pairs.Length;
-        RunFolder.WriteJson(_context.Folder.Pairs(round), pairs);
-        Request(_peers.Policy, new PolicyProtocol.TunePolicy(_context.Run, _context.Folder.Path, round, pairs));
-    }
-
-    private ImmutableArray<PreferencePair> Rank(ReadOnlySpan<double> scores)
-    {
-        var popri = _context.Settings.Popri;
-        return PreferencePairing.Rank(scores, popri.Prompts, popri.Samples, popri.RejectedRank);
-    }
-
     private void Evaluate(int round)
     {
+        if (!_context.Plan.WritesTexts)
+        {
+            Self.Tell(new RoundEvaluated(_context.Run, round, null, null, 0)); // a model has no distance to texts
+            return;
+        }
+
         Publish("evaluate", 0, 0, "distance to the held-out texts");
         var context = _context;
         Task.Run(() =>
@@ -284,7 +284,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             var watch = Stopwatch.StartNew();
             // As many as a round has candidates: the distance falls with the number of texts, and is to be compared with theirs.
             var texts = RunFolder.ReadJson<string[]>(context.Folder.Synthetic);
-            var some = texts.Take(context.Settings.Popri.Prompts * context.Settings.Popri.Samples).ToArray();
+            var some = texts.Take(context.Settings.Popri.Candidates).ToArray();
             var (fid, distance) = Distances(context, encoder => EmbeddingMatrix.Encode(encoder, some));
             var evaluation = context.Settings.Evaluation;
             var measures = evaluation.TextMeasures
@@ -310,6 +310,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         Task.Run(() =>
         {
             RunReport.Write(context, state, nodes, seconds);
+            context.Folder.ForgetNoise();
             return new RunFinished(context.Run, seconds);
         }).PipeTo(Self, failure: e => new StepFailed(context.Run, "report", e.ToString(), BadInput: false));
     }

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Chorus.Actors.Settings;
+using Chorus.Simulation.Privacy;
 
 namespace Chorus.Actors.Runs;
 
@@ -44,7 +46,45 @@ public sealed class RunFolder(string path)
 
     public string Metrics(int round) => In("rounds", Number(round), "metrics.json");
 
+    /// <summary>Candidates that were chosen as parents of the next round's, by index.</summary>
+    public string Parents(int round) => In("rounds", Number(round), "parents.json");
+
     public string Adapter(int round) => In("policy", Number(round));
+
+    /// <summary>Weights of the downstream model after a round, float32 in little-endian order; of round 0: the floor's.</summary>
+    public string Model(int round) => In("model", $"{Number(round)}.bin");
+
+    /// <summary>What the server remembers beside the weights of a round.</summary>
+    public string Momentum(int round) => In("model", $"{Number(round)}.momentum.bin");
+
+    /// <summary>The array that a round distributes to its nodes.</summary>
+    public string Array(Method method, int round) => method.TrainsAtClients() ? Model(round - 1) : CandidateEmbeddings(round);
+
+    private string Secret => In("noise.key");
+
+    /// <summary>
+    /// The secret that a run's noise follows from where it is needed again in later rounds: made at first use, for this user alone.
+    /// Whoever has it can take the noise off.
+    /// </summary>
+    public byte[] NoiseSecret()
+    {
+        if (File.Exists(Secret))
+            return File.ReadAllBytes(Secret);
+        var secret = RandomNumberGenerator.GetBytes(SeededRandomSource.SecretBytes);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        using (var stream = new FileStream(Secret, options))
+        {
+            stream.Write(secret);
+            stream.Flush(flushToDisk: true);
+        }
+
+        return secret;
+    }
+
+    /// <summary>Once a run is over nobody needs the secret, and nobody should have it.</summary>
+    public void ForgetNoise() => File.Delete(Secret);
 
     /// <summary>Writes a file whole or not at all.</summary>
     public static void Write(string file, ReadOnlySpan<byte> bytes)

@@ -76,14 +76,15 @@ public static class RunPreparation
     /// <exception cref="BudgetRefusedException">The rounds would together cost more than the budget, or than a shared ledger has left.</exception>
     public static void CheckBudget(RunContext context)
     {
-        var (rounds, budget) = (context.Settings.Rounds, context.Settings.Privacy.Epsilon);
-        var privacy = context.Settings.Privacy;
-        var cost = PrivacyAccountant.Epsilon([context.ReleaseEvent with { Count = rounds }], privacy.Adjacency, context.Delta);
+        if (context.Charges.All.IsEmpty)
+            return;
+        var (cost, budget) = (context.EpsilonAfter(int.MaxValue), context.Settings.Privacy.Epsilon);
         if (!(cost <= budget))
         {
+            var (what, fewer) = WhatOf(context);
             throw new BudgetRefusedException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"the budget refuses this run: {rounds} rounds with noise multiplier {context.NoiseMultiplier:g} cost epsilon {cost:0.###} at delta {context.Delta:g}, and chorus.privacy.epsilon is {budget:g}; set chorus.privacy.noise-multiplier to auto (or to {Math.Ceiling(NoiseSearch.NoiseMultiplier(budget, context.Delta, rounds, context.ReleaseEvent.Sampling, privacy.Adjacency) * 1000) / 1000:0.###} or more), run fewer rounds, or raise the budget"));
+                $"the budget refuses this run: {what} with noise multiplier {context.NoiseMultiplier:g} cost epsilon {cost:0.###} at delta {context.Delta:g}, and chorus.privacy.epsilon is {budget:g}; set chorus.privacy.noise-multiplier to auto (or to {Math.Ceiling(RunCharges.NoiseFor(context.Settings, context.Clients, context.Delta) * 1000) / 1000:0.###} or more), {fewer}, or raise the budget"));
         }
 
         CheckSharedLedger(context);
@@ -95,23 +96,30 @@ public static class RunPreparation
         if (context.Ledger is not { } ledger || !File.Exists(ledger.Journal))
             return;
         var books = LedgerJournal.Read(ledger.Journal);
-        var (budget, rounds) = (books.Budget!, context.Settings.Rounds);
+        var budget = books.Budget!;
         var history = books.History;
-        var after = PrivacyAccountant.Epsilon(history with { Events = history.Events.Add(context.ReleaseEvent with { Count = rounds }) }, budget.Delta);
+        var after = PrivacyAccountant.Epsilon(history with { Events = history.Events.AddRange(context.Charges.All.Select(c => c.Event)) }, budget.Delta);
         if (after <= budget.Epsilon)
             return;
         var spent = PrivacyAccountant.Epsilon(history, budget.Delta);
         throw new BudgetRefusedException(string.Create(
             CultureInfo.InvariantCulture,
-            $"the ledger {ledger.Folder} refuses this run: epsilon {spent:0.####} of {budget.Epsilon:g} is spent at delta {budget.Delta:g}, and with {rounds} rounds more at noise multiplier {context.NoiseMultiplier:0.####} it would be {after:0.####}; {WayOut(context, books, rounds)}"));
+            $"the ledger {ledger.Folder} refuses this run: epsilon {spent:0.####} of {budget.Epsilon:g} is spent at delta {budget.Delta:g}, and with {WhatOf(context).What} more at noise multiplier {context.NoiseMultiplier:0.####} it would be {after:0.####}; {WayOut(context, books)}"));
     }
 
-    private static string WayOut(RunContext context, LedgerState books, int rounds)
+    /// <summary>What is paid for, in words, and what would make it less.</summary>
+    private static (string What, string Fewer) WhatOf(RunContext context) => context.Settings.Method switch
+    {
+        Method.DpSgd => ($"{context.Settings.DpSgd.Steps} steps", "take fewer steps"),
+        Method.DpFtrl => ($"{context.Charges.All.Length} passes over the clients", "run fewer rounds"),
+        _ => ($"{context.Settings.Rounds} rounds", "run fewer rounds"),
+    };
+
+    private static string WayOut(RunContext context, LedgerState books)
     {
         try
         {
-            var noise = NoiseSearch.NoiseMultiplier(
-                books.Budget!.Epsilon, books.Budget.Delta, rounds, context.ReleaseEvent.Sampling, books.Budget.Adjacency, books.History.Grouped().Events);
+            var noise = RunCharges.NoiseFor(context.Settings, context.Clients, books.Budget!.Delta, books.History.Grouped().Events, books.Budget.Epsilon);
             return string.Create(CultureInfo.InvariantCulture, $"chorus.privacy.noise-multiplier = {Math.Ceiling(noise * 1000) / 1000:0.###} would fit, or fewer rounds");
         }
         catch (ArgumentOutOfRangeException)
@@ -122,18 +130,21 @@ public static class RunPreparation
 
     private static RunContext Open(RunSettings settings, RunFolder folder, string instance)
     {
-        var corpus = RunData.Open(settings.Data.Directory, settings.Data.Synthesis);
+        var corpus = RunData.Open(settings.Data);
         try
         {
             var clients = settings.Clients.Limit == 0 ? corpus.Clients.Count : Math.Min(settings.Clients.Limit, corpus.Clients.Count);
             if (settings.Clients.Cohort is FixedSize cohort && cohort.Count > clients)
                 throw new SettingsException($"chorus.clients.cohort-size must be at most the number of clients, {clients}, got {cohort.Count}");
+            if (settings.Method == Method.DpFtrl && settings.Clients.Cohort is not AllClients)
+                throw new SettingsException($"chorus.clients.cohort must be all under dp-ftrl, where clients take turns (chorus.federated.bands), got {settings.Clients.CohortName}");
+            if (settings.Method == Method.DpSgd && settings.DpSgd.Batch > clients)
+                throw new SettingsException($"chorus.dp-sgd.batch must be at most the number of clients, {clients}, got {settings.DpSgd.Batch}");
             if (corpus.Initial.Length < settings.Popri.Shots)
                 throw new SettingsException($"chorus.popri.shots must be at most the number of public texts, {corpus.Initial.Length}, got {settings.Popri.Shots}");
             var trace = settings.Clients.Availability.ReadTrace();
             var delta = settings.Privacy.DeltaFor(clients);
-            var noise = settings.Privacy.NoiseMultiplier ?? NoiseSearch.NoiseMultiplier(
-                settings.Privacy.Epsilon, delta, settings.Rounds, settings.SamplingOf(clients), settings.Privacy.Adjacency);
+            var noise = settings.Method.SpendsPrivacy() ? settings.Privacy.NoiseMultiplier ?? RunCharges.NoiseFor(settings, clients, delta) : 0;
             var ledger = settings.Privacy.Ledger.Length > 0 ? LedgerFiles.Hold(settings.Privacy.Ledger) : null;
             var sha256 = RunData.Sha256(settings.Hocon);
             var run = string.Create(CultureInfo.InvariantCulture, $"{settings.Name}-{RunData.Sha256(sha256 + corpus.Sha256)[..12]}");

@@ -5,7 +5,6 @@ using System.Security.Cryptography;
 using Chorus.Actors.Evaluation;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Privacy;
-using Chorus.Simulation.Privacy.Accounting;
 using Chorus.Simulation.Report;
 
 namespace Chorus.Actors.Runs;
@@ -43,22 +42,25 @@ public static class RunReport
     {
         var settings = context.Settings;
         ImmutableArray<ArmMeasured> arms = state.Downstream?.Arms ?? [];
-        var accuracy = arms.IsEmpty ? null : new AccuracyResult(TestOf("floor"), TestOf("popri"), TestOf("ceiling"));
+        var method = settings.Method.NameOf();
+        var accuracy = arms.IsEmpty ? null : new AccuracyResult(TestOf("floor"), TestOf(method), TestOf("ceiling"));
         var rounds = state.Rounds.Select(r => RoundOf(context, r, state.Started!.CohortSeed)).ToImmutableArray();
-        var samples = RunFolder.ReadJson<SampleFile>(context.Folder.Samples);
+        var samples = context.Plan.WritesTexts ? RunFolder.ReadJson<SampleFile>(context.Folder.Samples) : new SampleFile([], []);
         return new RunResult
         {
             Run = context.Run,
             Seed = settings.Seed,
             Nodes = nodes,
             Clients = context.Clients,
+            Method = method,
             Data = new DataReference(context.Corpus.Name, context.Corpus.Sha256),
             Accuracy = accuracy,
             GapClosed = RunResult.ShareOfGap(accuracy),
             Downstream = [.. arms.Select(a => new DownstreamArm(a.Name, a.ChosenEpoch, a.ValidationAccuracy, a.TestAccuracy, a.TestTokens) { Topics = a.Topics })],
             Rounds = rounds,
-            Final = new FinalDistance(state.Synthetic?.Fid, state.Synthetic?.MeanDistance),
+            Final = context.Plan.WritesTexts ? new FinalDistance(state.Synthetic?.Fid, state.Synthetic?.MeanDistance) : null,
             Texts = state.Synthetic?.Texts,
+            Cost = CostOf(context, rounds),
             Privacy = PrivacyOf(context, state),
             Seconds = new RunSeconds(seconds, [.. Phases(rounds, state)]),
             Samples = new SampleTexts(samples.Before, samples.After),
@@ -90,18 +92,30 @@ public static class RunReport
             MeanDistance = evaluated.MeanDistance,
             Pairs = policy.Pairs,
             PairsKeptRight = release.PairsKeptRight,
-            Dpo = new DpoResult(policy.Steps, policy.FirstLoss, policy.LastLoss, policy.RewardAccuracy),
-            EpsilonSoFar = RoundsCost(context, round.Round),
+            Dpo = policy.Steps > 0 ? new DpoResult(policy.Steps, policy.FirstLoss, policy.LastLoss, policy.RewardAccuracy) : null,
+            EpsilonSoFar = context.EpsilonAfter(round.Round),
             Seconds = new RoundSeconds(candidates.GenerateSeconds, release.FeedbackSeconds, policy.LearnSeconds, evaluated.EvaluateSeconds),
         };
     }
 
-    private static double RoundsCost(RunContext context, int rounds) =>
-        PrivacyAccountant.Epsilon([context.ReleaseEvent with { Count = rounds }], context.Settings.Privacy.Adjacency, context.Delta);
+    /// <summary>Bytes at four a number, as the paper counts; times by phase, a mean round.</summary>
+    private static CostResult? CostOf(RunContext context, ImmutableArray<RoundResult> rounds)
+    {
+        if (rounds.IsEmpty)
+            return null;
+        var array = new FileInfo(context.Folder.Array(context.Settings.Method, rounds[^1].Round)).Length;
+        var released = RunFolder.ReadJson<Release>(context.Folder.Release(rounds[^1].Round)).Values.Length;
+        var processors = context.Settings.Method.TrainsAtClients() ? 1 : Environment.ProcessorCount; // a device's thread does one client after another
+        return new CostResult(
+            array,
+            (long)released * sizeof(float),
+            rounds.Sum(r => r.Seconds.Feedback) * processors / Math.Max(1, rounds.Sum(r => r.ClientsCounted)),
+            rounds.Average(r => r.Seconds.Generate + r.Seconds.Learn));
+    }
 
     // A bare hash would let anybody try whether a client was in a secret cohort; under the secret seed it does not.
     private static string ClientsShown(RunContext context, string sha256, ulong? cohortSeed) =>
-        context.ReleaseEvent.Sampling is FullParticipation || context.Settings.Privacy.ReproducibleNoise || cohortSeed is not { } seed
+        context.Charges.Sampling is FullParticipation || context.Settings.Privacy.ReproducibleNoise || cohortSeed is not { } seed
             ? sha256
             : Convert.ToHexStringLower(HMACSHA256.HashData(BitConverter.GetBytes(seed), Convert.FromHexString(sha256)));
 
@@ -110,21 +124,10 @@ public static class RunReport
         var settings = context.Settings;
         var rounds = state.Rounds.Length;
         // The ledger's own word, so that a charge made twice would show here; of a shared one, what all runs spent.
-        var ledger = rounds == 0 ? 0 : state.Rounds[^1].Release!.Spend.Epsilon;
         var shared = context.Ledger is not null;
-        var epsilon = shared && rounds > 0 ? RoundsCost(context, rounds) : ledger;
-        var sampling = context.ReleaseEvent.Sampling;
-        var neighbours = settings.Privacy.Adjacency == Adjacency.ReplaceOne ? "replacing one client by another" : "adding or removing one client";
-        var composed = sampling is FullParticipation ? "composed exactly" : "composed by privacy loss distributions, an upper bound that holds while nobody learns who was drawn";
-        var noise = settings.Privacy.ReproducibleNoise
-            ? " Noise and cohorts of this run follow from its seed, so the figures say what the mechanism costs, not that this output is private."
-            : "";
-        var left = settings.Clients.Availability switch
-        {
-            { Model: null } => "",
-            { FirstCome: true } => " Of those who are asked the first to answer are counted, so that one client may keep another out: all who are asked are charged.",
-            _ => " Clients that are away, drop out or are late are left out; all who are asked are charged.",
-        };
+        var ledger = rounds == 0 ? context.EpsilonAfter(0) : state.Rounds[^1].Release!.Spend.Epsilon;
+        var epsilon = shared ? context.EpsilonAfter(rounds) : ledger;
+        var sampling = context.Charges.Sampling;
         return new PrivacyResult
         {
             Epsilon = epsilon,
@@ -136,7 +139,7 @@ public static class RunReport
             Sampling = sampling.ToString()!,
             LedgerEpsilon = shared ? ledger : null,
             Adjacency = settings.Privacy.Adjacency == Adjacency.ReplaceOne ? "replace-one" : "add-or-remove-one",
-            Statement = FormattableString.Invariant($"{rounds} releases of summed client votes, each of L2 sensitivity 1 to adding or removing one client with all its texts, under {sampling}, with discrete Gaussian noise of multiplier {context.NoiseMultiplier:0.####}, cost ({epsilon:0.####}, {context.Delta:0.##e+0})-differential privacy together to {neighbours}, {composed}.{left} The policy, the synthetic texts and the scores are functions of these releases and of public data. Accuracy, FID, the ceiling and the counts of clients are measured without noise by the simulator; epsilon does not cover them.{noise}"),
+            Statement = PrivacyStatement.Of(context, epsilon),
         };
     }
 

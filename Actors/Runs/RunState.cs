@@ -34,9 +34,8 @@ public sealed record RunState(
     public static RunState Empty { get; } = new(null, []);
 
     /// <summary>The step after the last durable event, and its round (0 where the step belongs to none).</summary>
-    /// <param name="rounds">Rounds of the run.</param>
-    /// <param name="downstream">Whether the downstream model is measured at the end.</param>
-    public (RunStep Step, int Round) Next(int rounds, bool downstream)
+    /// <param name="plan">Which steps the run has.</param>
+    public (RunStep Step, int Round) Next(RunPlan plan)
     {
         if (Started is null)
             return (RunStep.Start, 0);
@@ -44,11 +43,11 @@ public sealed record RunState(
             return (RunStep.Over, 0);
         if (Rounds is not [] && NextOf(Rounds[^1]) is { } step)
             return (step, Rounds.Length);
-        if (Rounds.Length < rounds)
+        if (Rounds.Length < plan.Rounds)
             return (RunStep.Generate, Rounds.Length + 1);
-        if (Synthetic is null)
+        if (plan.WritesTexts && Synthetic is null)
             return (RunStep.WriteSynthetic, 0);
-        return downstream && Downstream is null ? (RunStep.MeasureDownstream, 0) : (RunStep.Finish, 0);
+        return plan.Downstream && Downstream is null ? (RunStep.MeasureDownstream, 0) : (RunStep.Finish, 0);
     }
 
     /// <exception cref="InvalidOperationException">The event cannot follow: the journal is damaged or of another run.</exception>

@@ -22,7 +22,15 @@ public sealed record RunSettings
 
     public required ClientSettings Clients { get; init; }
 
+    public required Method Method { get; init; }
+
     public required PopriSettings Popri { get; init; }
+
+    public required PeSettings Pe { get; init; }
+
+    public required FederatedSettings Federated { get; init; }
+
+    public required DpSgdRunSettings DpSgd { get; init; }
 
     public required PrivacySettings Privacy { get; init; }
 
@@ -47,7 +55,8 @@ public sealed record RunSettings
     public static RunSettings From(params IEnumerable<(string Name, Config Config)> overrides)
     {
         var read = new SettingsReader(HoconFiles.Reference, overrides);
-        var popri = PopriSettings.From(read);
+        var method = MethodNames.Parse(read.OneOf("method", MethodNames.All.AsSpan()));
+        var popri = PopriSettings.From(read, method);
         var data = DataSettings.From(read);
         return new RunSettings
         {
@@ -56,7 +65,11 @@ public sealed record RunSettings
             Rounds = read.Int("rounds", 1, 999),
             Data = data,
             Clients = ClientSettings.From(read),
+            Method = method,
             Popri = popri,
+            Pe = PeSettings.From(read),
+            Federated = FederatedSettings.From(read),
+            DpSgd = DpSgdRunSettings.From(read),
             Privacy = PrivacySettings.From(read),
             Encoder = EncoderSettings.From(read),
             Policy = PolicyRunSettings.From(read, popri),
@@ -98,7 +111,8 @@ public sealed record RunSettings
 /// <summary>Where the data is: a folder, or how to synthesise it.</summary>
 /// <param name="Directory">LargeFedBench's three files; empty to synthesise.</param>
 /// <param name="Synthesis">Null where a folder is given.</param>
-public sealed record DataSettings(string Directory, SynthesisSettings? Synthesis)
+/// <param name="Store">Where clients' texts and embeddings are while a run goes on.</param>
+public sealed record DataSettings(string Directory, SynthesisSettings? Synthesis, ClientStorage Store)
 {
     internal static DataSettings From(SettingsReader read)
     {
@@ -112,8 +126,27 @@ public sealed record DataSettings(string Directory, SynthesisSettings? Synthesis
             InitialTexts = read.Int("data.synthesize.initial-texts", 10, 10_000_000),
             EvalClients = read.Int("data.synthesize.eval-clients", 10, 1_000_000),
         };
-        return directory.Length > 0 ? new DataSettings(Path.GetFullPath(directory), null) : new DataSettings("", synthesis);
+        var store = read.OneOf("data.store", "auto", "memory", "disk") switch
+        {
+            "memory" => ClientStorage.Memory,
+            "disk" => ClientStorage.Disk,
+            _ => ClientStorage.Auto,
+        };
+        return directory.Length > 0 ? new DataSettings(Path.GetFullPath(directory), null, store) : new DataSettings("", synthesis, store);
     }
+}
+
+/// <summary>Where clients' texts and embeddings are while a run goes on.</summary>
+public enum ClientStorage
+{
+    /// <summary>On disk where the client file is large, else in memory.</summary>
+    Auto,
+
+    /// <summary>Texts are read from the data folder; each client keeps its embeddings.</summary>
+    Memory,
+
+    /// <summary>Both lie in the user's cache, by the hash of the data; a client holds nothing.</summary>
+    Disk,
 }
 
 /// <summary>The clients and how a round asks them.</summary>
@@ -144,19 +177,6 @@ public sealed record ClientSettings(
     }
 }
 
-/// <summary>The shape of a round (arXiv 2504.16438, Algorithm 1).</summary>
-public sealed record PopriSettings(int Prompts, int Samples, int Shots, int RejectedRank)
-{
-    internal static PopriSettings From(SettingsReader read)
-    {
-        var samples = read.Int("popri.samples", 2, 64);
-        var rank = read.Int("popri.rejected-rank", 2, 64);
-        if (rank > samples)
-            throw read.Wrong("popri.rejected-rank", $"in [2, {samples}], the samples of a prompt");
-        return new PopriSettings(read.Int("popri.prompts", 1, 100_000), samples, read.Int("popri.shots", 0, 16), rank);
-    }
-}
-
 /// <summary>The budget, and where the noise comes from.</summary>
 /// <param name="Delta">Null: from the number of clients.</param>
 /// <param name="NoiseMultiplier">Null: the least that keeps all rounds within epsilon.</param>
@@ -166,13 +186,16 @@ public sealed record PopriSettings(int Prompts, int Samples, int Shots, int Reje
 public sealed record PrivacySettings(
     double Epsilon, double? Delta, double? NoiseMultiplier, Adjacency Adjacency, bool Amplification, bool ReproducibleNoise, string Ledger, double? LedgerEpsilon)
 {
+    /// <summary>No noise is added, and nothing is promised.</summary>
+    public bool WithoutNoise => double.IsPositiveInfinity(Epsilon);
+
     internal static PrivacySettings From(SettingsReader read)
     {
         var delta = read.AutoOrAbove("privacy.delta", 0, 1);
         if (delta == 1)
             throw read.Wrong("privacy.delta", "auto or a number in (0, 1)");
-        return new PrivacySettings(
-            read.Above("privacy.epsilon", 0, 1_000_000),
+        var settings = new PrivacySettings(
+            read.InfinityOrAbove("privacy.epsilon", 0, 1_000_000),
             delta,
             read.AutoOrAbove("privacy.noise-multiplier", 0, 1e6),
             read.OneOf("privacy.adjacency", "add-or-remove-one", "replace-one") == "replace-one" ? Adjacency.ReplaceOne : Adjacency.AddOrRemoveOne,
@@ -180,6 +203,11 @@ public sealed record PrivacySettings(
             read.Flag("privacy.reproducible-noise"),
             read.Text("privacy.ledger") is { Length: > 0 } ledger ? Path.GetFullPath(ledger) : "",
             read.AutoOrAbove("privacy.ledger-epsilon", 0, 1000));
+        if (settings.WithoutNoise && settings.NoiseMultiplier is not null)
+            throw read.Wrong("privacy.noise-multiplier", "auto where privacy.epsilon is inf: such a run adds no noise");
+        if (settings.WithoutNoise && settings.Ledger.Length > 0)
+            throw read.Wrong("privacy.ledger", "empty where privacy.epsilon is inf: no ledger can bear a run without noise");
+        return settings;
     }
 
     /// <summary>What the run's ledger is opened with; null to take a shared one as it is.</summary>

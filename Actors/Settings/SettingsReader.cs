@@ -55,6 +55,11 @@ public sealed class SettingsReader
             ? value
             : throw Wrong(key, max == double.MaxValue ? $"a number above {Say(above)}" : $"a number in ({Say(above)}, {Say(max)}]");
 
+    /// <summary>Infinity for <c>inf</c>, else a number as in <see cref="Above"/>.</summary>
+    public double InfinityOrAbove(string key, double above, double max) => _values[key] == "inf" ? double.PositiveInfinity
+        : TryDouble(key, out var value) && value > above && value <= max ? value
+        : throw Wrong(key, $"a number in ({Say(above)}, {Say(max)}], or inf for no noise");
+
     /// <summary>A finite number in [<paramref name="min"/>, <paramref name="max"/>].</summary>
     public double From(string key, double min, double max = double.MaxValue) =>
         TryDouble(key, out var value) && value >= min && value <= max

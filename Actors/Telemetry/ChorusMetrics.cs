@@ -69,7 +69,7 @@ public static class ChorusMetrics
 
     // --- Every node ---------------------------------------------------------------------------------
 
-    /// <summary>Votes made by this node's clients: its rate is votes a second. Tags: run, kind (cast, no-text, not-finite, zero-spread).</summary>
+    /// <summary>Votes made by this node's clients: its rate is votes a second. Tags: run, kind (cast, no-text, not-finite, zero-spread; clipped and invalid: of clients that lie).</summary>
     public static Counter<long> Votes { get; } = Meter.CreateCounter<long>("chorus.votes", "{vote}", "Votes made by the clients of this node");
 
     /// <summary>Members of the cluster as this node sees them. Tag: status (up, joining, leaving, unreachable).</summary>
@@ -82,10 +82,12 @@ public static class ChorusMetrics
     /// <param name="votes">All of them, zero votes included.</param>
     public static void CountVotes(string run, int votes, VoteTally tally)
     {
-        Votes.Add(votes - tally.Zero, Of(run, "kind", "cast"));
+        Votes.Add(votes - tally.Zero - tally.Clipped, Of(run, "kind", "cast"));
         Votes.Add(tally.NoText, Of(run, "kind", "no-text"));
         Votes.Add(tally.NotFinite, Of(run, "kind", "not-finite"));
         Votes.Add(tally.ZeroSpread, Of(run, "kind", "zero-spread"));
+        Votes.Add(tally.Clipped, Of(run, "kind", "clipped"));
+        Votes.Add(tally.Invalid, Of(run, "kind", "invalid"));
     }
 
     /// <summary>The tag list of a run's instrument.</summary>

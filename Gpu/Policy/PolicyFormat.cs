@@ -59,6 +59,11 @@ internal sealed class PolicyFormat
         return [.. tokens.Skip(tokens.Count - maxTokens)];
     }
 
+    /// <summary>A text of the model's own as it would stand in its training data: what it wrote, with what ends a text behind it.</summary>
+    public int[] Document(Candidate text) => text.Ended && !_oneLine ? [.. text.Tokens]
+        : text.Ended ? [.. _tokenizer.EncodePlain(text.Text), .. _after]
+        : [.. text.Tokens, .. _after];
+
     /// <summary>The text of tokens that the model wrote.</summary>
     public string Decode(ReadOnlySpan<int> tokens) => _tokenizer.Decode(tokens, skipSpecialTokens: true);
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Security.Cryptography;
 using Chorus.Gpu.Checkpoints;
 using Chorus.Gpu.Dpo;
@@ -6,6 +7,7 @@ using Chorus.Gpu.Generation;
 using Chorus.Gpu.Lora;
 using Chorus.Gpu.Models;
 using Chorus.Gpu.Tokenizers;
+using Chorus.Gpu.Training;
 using TorchSharp;
 
 namespace Chorus.Gpu.Policy;
@@ -15,6 +17,20 @@ namespace Chorus.Gpu.Policy;
 /// <param name="Tokens">As sampled, with the end token or separator when <paramref name="Ended"/>: encoding the text again may give others.</param>
 /// <param name="Ended">Whether the policy ended it itself.</param>
 public sealed record Candidate(string Text, ImmutableArray<int> Tokens, bool Ended);
+
+/// <summary>A text that is to begin as another does.</summary>
+/// <param name="Examples">Texts shown before it; may be none.</param>
+/// <param name="Parent">The text that it begins as.</param>
+/// <param name="Keep">The share of the parent's tokens that it begins with, in [0, 1); rounded down, without an end.</param>
+public sealed record Variation(IReadOnlyList<string> Examples, Candidate Parent, double Keep)
+{
+    /// <summary>The tokens that are kept: fewer than there may be.</summary>
+    internal int[] Kept(int below)
+    {
+        int length = Parent.Tokens.Length - (Parent.Ended ? 1 : 0);
+        return [.. Parent.Tokens.Take(Math.Clamp((int)(length * Keep), 0, below - 1))];
+    }
+}
 
 /// <summary>The language model of a run: a base model that knows public texts only, and the adapter that the rounds tune.</summary>
 /// <remarks>
@@ -131,6 +147,51 @@ public sealed class PolicyModel : IDisposable
         return [.. completions.Select(c => new Candidate(c.Cut(_format.Decode(c.Tokens.AsSpan())), c.Tokens, c.Ended || c.StoppedBy is not null))];
     }
 
+    /// <summary>Writes texts that begin as given ones do. Result i is of variation i.</summary>
+    /// <param name="variations">What each begins with, and the texts shown before it.</param>
+    /// <param name="seed">Text i depends on it, its variation and its place only.</param>
+    /// <param name="p">Told of the stage generate, in tokens.</param>
+    /// <param name="ct">Looked at before every token.</param>
+    public IReadOnlyList<Candidate> Vary(IReadOnlyList<Variation> variations, ulong seed, IProgress<PolicyProgress>? p, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(variations);
+        int[][] kept = [.. variations.Select(v => v.Kept(Math.Min(_settings.MaxTextTokens, _settings.PromptTokens)))];
+        int[][] prompts = [.. variations.Select((v, i) => (int[])
+            [.. _format.Prompt(v.Examples, _settings.MaxTextTokens, _settings.PromptTokens - kept[i].Length), .. kept[i]])];
+        int most = prompts.Length * _settings.Sampling.MaxNewTokens;
+        var completions = new TextGenerator(_model, _format.EndTokens, tokens => _format.Decode(tokens)).Generate(
+            prompts, 1, _settings.Sampling, seed, _settings.GenerationBatch,
+            Relay.Of<int>(p, tokens => new PolicyProgress("generate", tokens, most, $"{tokens} tokens")), ct);
+        return [.. completions.Select((c, i) => Continued(kept[i], c))];
+    }
+
+    /// <summary>Tunes the adapter to texts, from where it stands: plain next-token training.</summary>
+    /// <param name="texts">With the tokens that they were sampled as; at least one.</param>
+    /// <param name="learningRate">Largest rate of AdamW.</param>
+    /// <param name="epochs">Passes over the texts.</param>
+    /// <param name="seed">Of their order.</param>
+    /// <param name="p">Told of the stage tune, in steps.</param>
+    /// <param name="ct">Looked at before every step; what was learned until then stays.</param>
+    /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
+    public TrainingSummary FineTune(IReadOnlyList<Candidate> texts, double learningRate, int epochs, ulong seed, IProgress<PolicyProgress>? p, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        int[][] documents = [.. texts.Select(t => _format.Document(t)).Where(d => d.Length > 0)];
+        _adapter.Training = true;
+        try
+        {
+            return LanguageModelTrainer.Train(
+                _model, documents,
+                _settings.Pretraining with { Steps = 0, Epochs = epochs, LearningRate = learningRate, Seed = seed },
+                Relay.Of<TrainingProgress>(p, step => new PolicyProgress("tune", step.Step, step.Steps, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:F3}"))),
+                ct, adapter: _adapter);
+        }
+        finally
+        {
+            _adapter.Training = false;
+        }
+    }
+
     /// <summary>Tunes the adapter to preference pairs, from where it stands.</summary>
     /// <param name="fewShotPrompts">Those that the candidates were written for.</param>
     /// <param name="candidates">As <see cref="Generate"/> gave them.</param>
@@ -169,6 +230,16 @@ public sealed class PolicyModel : IDisposable
 
     /// <summary>Back to the fresh adapter, with which the policy is the base model.</summary>
     public void ResetAdapter() => _adapter.Reset(AdapterSeed);
+
+    /// <summary>A kept beginning and what the model wrote behind it, cut to the longest text.</summary>
+    private Candidate Continued(int[] kept, Completion c)
+    {
+        int room = _settings.MaxTextTokens - kept.Length;
+        if (c.Tokens.Length > room)
+            return new Candidate(_format.Decode([.. kept, .. c.Tokens.Take(room)]), [.. kept, .. c.Tokens.Take(room)], false);
+        string text = c.StoppedBy is null ? _format.Decode([.. kept, .. c.Tokens]) : _format.Decode(kept) + c.Cut(_format.Decode(c.Tokens.AsSpan()));
+        return new Candidate(text, [.. kept, .. c.Tokens], c.Ended || c.StoppedBy is not null);
+    }
 
     public void Dispose()
     {

@@ -1,4 +1,5 @@
 using Chorus.Gpu.Collectives;
+using Chorus.Gpu.Lora;
 using Chorus.Gpu.Models;
 
 namespace Chorus.Gpu.Training;
@@ -17,16 +18,17 @@ public static class LanguageModelTrainer
     /// and have the same after every step. Null: there is no other.
     /// </param>
     /// <exception cref="CollectiveBrokenException">A rank of the group is gone.</exception>
+    /// <param name="adapter">An adapter on the model that is trained in its place; null trains the model itself.</param>
     /// <exception cref="ArgumentException">Ids outside the vocabulary, fewer than two tokens, windows longer than the model's MaxLength.</exception>
     /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
     public static TrainingSummary Train(
         CausalModel model, IReadOnlyList<int[]> documents, LanguageModelTrainingSettings settings,
-        IProgress<TrainingProgress>? progress = null, CancellationToken ct = default, ICollective? group = null)
+        IProgress<TrainingProgress>? progress = null, CancellationToken ct = default, ICollective? group = null, LoraAdapter? adapter = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(documents);
         ArgumentNullException.ThrowIfNull(settings);
-        using var run = new TrainingRun(model, documents, settings, group);
+        using var run = new TrainingRun(model, documents, settings, group, adapter?.Parameters);
         for (var epoch = 1; run.StepsDone < run.Steps; epoch++)
             run.RunEpoch(epoch, progress, ct);
         var lastTenth = Math.Max(1, run.Losses.Count / 10);

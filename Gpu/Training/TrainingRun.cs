@@ -21,7 +21,8 @@ internal sealed class TrainingRun : IDisposable
     private readonly long _started = Stopwatch.GetTimestamp();
     private bool _stopping;
 
-    internal TrainingRun(CausalModel model, IReadOnlyList<int[]> documents, LanguageModelTrainingSettings settings, ICollective? group = null)
+    /// <param name="parameters">What is trained; null: the model's own parameters that ask for gradients.</param>
+    internal TrainingRun(CausalModel model, IReadOnlyList<int[]> documents, LanguageModelTrainingSettings settings, ICollective? group = null, IReadOnlyList<Parameter>? parameters = null)
     {
         if (settings.SequenceLength > model.Shape.MaxLength)
             throw new ArgumentException($"SequenceLength must be at most the model's MaxLength {model.Shape.MaxLength}, got {settings.SequenceLength}");
@@ -31,7 +32,7 @@ internal sealed class TrainingRun : IDisposable
         _windows = new PackedWindows(documents, settings.SequenceLength, settings.BatchSize, settings.Seed);
         Steps = settings.Steps > 0 ? settings.Steps : checked(settings.Epochs * _windows.StepsPerEpoch);
         _schedule = new LearningRateSchedule(settings.LearningRate, settings.FinalLearningRateShare, settings.WarmUpSteps, Steps);
-        _parameters = [.. model.parameters().Where(p => p.requires_grad)];
+        _parameters = [.. parameters ?? model.parameters().Where(p => p.requires_grad)];
         _optimizer = optim.AdamW(
             [
                 new AdamW.ParamGroup(_parameters.Where(p => p.dim() >= 2), settings.LearningRate, 0.9, 0.95, 1e-8, settings.WeightDecay),

@@ -11,11 +11,12 @@ namespace Chorus.Simulation.Data;
 /// a client's texts are read from the file when asked for. It is held with FileShare.Read against writers; a change in place
 /// by a program that does not ask is reported where a client's list no longer reads as it did.
 /// </remarks>
-public sealed class ClientFile : IDisposable
+public sealed class ClientFile : ClientTexts
 {
     private readonly SafeFileHandle _handle;
     private readonly string _path;
     private readonly List<Entry> _entries;
+    private readonly long _textCount;
 
     private ClientFile(string path, SafeFileHandle handle, List<Entry> entries, string sha256)
     {
@@ -23,49 +24,41 @@ public sealed class ClientFile : IDisposable
         _handle = handle;
         _entries = entries;
         Sha256 = sha256;
-        foreach (Entry entry in entries) TextCount += entry.Texts;
+        foreach (Entry entry in entries) _textCount += entry.Texts;
     }
 
-    /// <summary>Number of clients, those with an empty list among them.</summary>
-    public int Count => _entries.Count;
+    public override int Count => _entries.Count;
 
-    /// <summary>Number of texts of all clients together.</summary>
-    public long TextCount { get; }
+    public override long TextCount => _textCount;
 
-    /// <summary>SHA-256 of the file's bytes, lower-case hexadecimal.</summary>
-    public string Sha256 { get; }
+    public override string Sha256 { get; }
 
     /// <summary>Checks and indexes the file.</summary>
     /// <exception cref="DataFormatException">The file is missing, is no JSON or UTF-8, has no clients, two clients of one id, or a client that is no list of strings.</exception>
     public static ClientFile Open(string path)
     {
-        if (!File.Exists(path)) throw new DataFormatException(path, null, "a file of clients' texts", "no such file");
-        SafeFileHandle? handle = null;
+        SafeFileHandle handle = ClientsJson.Open(path);
         try
         {
-            // Opened once and kept, so that the file indexed is the file read, even where another is renamed over it.
-            handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.None);
             using var tokens = new JsonTokenStream(handle, path);
-            List<Entry> entries = Index(tokens, path);
-            return new ClientFile(path, handle, entries, tokens.FinishHash());
+            var index = new Index();
+            ClientsJson.Read(tokens, path, index);
+            return new ClientFile(path, handle, index.Entries, tokens.FinishHash());
         }
         catch
         {
-            handle?.Dispose();
+            handle.Dispose();
             throw;
         }
     }
 
-    /// <param name="client">Index in [0, Count), in the file's order.</param>
-    public string IdOf(int client) => _entries[client].Id;
+    public override string IdOf(int client) => _entries[client].Id;
 
-    /// <param name="client">Index in [0, Count).</param>
-    public int TextCountOf(int client) => _entries[client].Texts;
+    public override int TextCountOf(int client) => _entries[client].Texts;
 
-    /// <summary>Reads one client's texts from the file. Thread-safe.</summary>
-    /// <param name="client">Index in [0, Count).</param>
+    /// <inheritdoc/>
     /// <exception cref="DataFormatException">The file was changed since it was opened.</exception>
-    public ImmutableArray<string> ReadTexts(int client)
+    public override ImmutableArray<string> ReadTexts(int client)
     {
         Entry entry = _entries[client];
         byte[] rented = ArrayPool<byte>.Shared.Rent(entry.Length);
@@ -86,7 +79,7 @@ public sealed class ClientFile : IDisposable
         }
     }
 
-    public void Dispose() => _handle.Dispose();
+    public override void Dispose() => _handle.Dispose();
 
     private ImmutableArray<string> Parse(ReadOnlySpan<byte> bytes, Entry entry)
     {
@@ -108,41 +101,19 @@ public sealed class ClientFile : IDisposable
     private DataFormatException Changed(Entry entry, Exception? inner) =>
         new(_path, entry.Line, $"the texts of client \"{entry.Id}\" where they stood when the file was opened", "a file changed since", inner);
 
-    private static List<Entry> Index(JsonTokenStream tokens, string path)
+    private sealed class Index : ClientsJson.ISink
     {
-        const string shape = "an object {\"client id\": [\"text\", ...], ...}";
-        var entries = new List<Entry>();
-        var byId = new Dictionary<string, int>(StringComparer.Ordinal);
-        tokens.Read();
-        if (tokens.Type != JsonTokenType.StartObject) throw tokens.Unexpected(shape);
-        while (tokens.Read() && tokens.Type == JsonTokenType.PropertyName)
-        {
-            string id = tokens.Text();
-            long line = tokens.Line;
-            if (!byId.TryAdd(id, entries.Count))
-            {
-                throw new DataFormatException(path, line, "every client id once",
-                    $"\"{id}\" a second time (first on line {entries[byId[id]].Line})");
-            }
-            entries.Add(ReadClient(tokens, path, id, line));
-        }
-        if (entries.Count == 0) throw new DataFormatException(path, tokens.Line, "at least one client", "an empty object");
-        if (tokens.Read()) throw tokens.Unexpected("the end of the file");
-        return entries;
-    }
+        private string _id = "";
+        private long _line;
+        private int _texts;
 
-    private static Entry ReadClient(JsonTokenStream tokens, string path, string id, long line)
-    {
-        tokens.Read();
-        if (tokens.Type != JsonTokenType.StartArray) throw tokens.Unexpected($"a list of texts for client \"{id}\"");
-        long offset = tokens.TokenStart;
-        int texts = 0;
-        while (tokens.Read() && tokens.Type == JsonTokenType.String) texts++;
-        if (tokens.Type != JsonTokenType.EndArray) throw tokens.Unexpected($"only strings in the list of client \"{id}\"");
-        long length = tokens.TokenEnd - offset;
-        return length <= Array.MaxLength
-            ? new Entry(id, offset, (int)length, texts, line)
-            : throw new DataFormatException(path, line, $"at most {Array.MaxLength} bytes of text for a client", $"{length} for \"{id}\"");
+        public List<Entry> Entries { get; } = [];
+
+        public void Begin(string id, long line) => (_id, _line, _texts) = (id, line, 0);
+
+        public void Text(ReadOnlySpan<char> text) => _texts++;
+
+        public void End(long offset, int length) => Entries.Add(new Entry(_id, offset, length, _texts, _line));
     }
 
     private readonly record struct Entry(string Id, long Offset, int Length, int Texts, long Line);

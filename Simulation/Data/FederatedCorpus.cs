@@ -18,7 +18,7 @@ public sealed class FederatedCorpus : IDisposable
     /// <summary>The fewest held-out and the fewest public texts with which metrics and few-shot prompts mean anything.</summary>
     public const int MinimumTexts = 10;
 
-    private FederatedCorpus(string directory, ClientFile clients, TextListFile eval, TextListFile initial)
+    private FederatedCorpus(string directory, ClientTexts clients, TextListFile eval, TextListFile initial)
     {
         Directory = directory;
         Name = Path.GetFileName(directory);
@@ -38,7 +38,7 @@ public sealed class FederatedCorpus : IDisposable
     /// <summary>SHA-256 over the three files' hashes (the lines that <c>sha256sum</c> prints for them, in the order above).</summary>
     public string Sha256 { get; }
 
-    public ClientFile Clients { get; }
+    public ClientTexts Clients { get; }
 
     /// <summary>Held-out private texts, of clients that are not among <see cref="Clients"/>.</summary>
     public ImmutableArray<string> Eval { get; }
@@ -47,8 +47,10 @@ public sealed class FederatedCorpus : IDisposable
     public ImmutableArray<string> Initial { get; }
 
     /// <summary>Opens and checks the folder; the caller disposes it.</summary>
+    /// <param name="directory">The folder.</param>
+    /// <param name="storeFolder">Where the clients' texts lie mapped and indexed (<see cref="ClientStore"/>); null: they are read from the JSON, whose index is held in memory.</param>
     /// <exception cref="DataFormatException">The folder or a file is missing or not as the format asks.</exception>
-    public static FederatedCorpus Open(string directory)
+    public static FederatedCorpus Open(string directory, string? storeFolder = null)
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
         string three = $"a data folder with {ClientsFile}, {EvalFile} and {InitialFile}";
@@ -59,7 +61,8 @@ public sealed class FederatedCorpus : IDisposable
         // The short files first: their mistakes are then told before the long pass.
         TextListFile eval = TextListFile.Read(Path.Combine(full, EvalFile), MinimumTexts);
         TextListFile initial = TextListFile.Read(Path.Combine(full, InitialFile), MinimumTexts);
-        return new FederatedCorpus(full, ClientFile.Open(Path.Combine(full, ClientsFile)), eval, initial);
+        string clients = Path.Combine(full, ClientsFile);
+        return new FederatedCorpus(full, storeFolder is null ? ClientFile.Open(clients) : ClientStore.Open(clients, storeFolder), eval, initial);
     }
 
     public void Dispose() => Clients.Dispose();

@@ -55,7 +55,10 @@ internal sealed class JsonTokenStream : IDisposable
     public long Line { get; private set; } = 1;
 
     /// <summary>The decoded string or property name of the token.</summary>
-    public string Text() => new(_chars, 0, _charCount);
+    public string Text() => new(Characters);
+
+    /// <summary>The same, until the next token is taken.</summary>
+    public ReadOnlySpan<char> Characters => _chars.AsSpan(0, _charCount);
 
     /// <summary>Takes the next token; false at the end of a complete document.</summary>
     /// <exception cref="DataFormatException">What stands there is no JSON, or no UTF-8.</exception>

@@ -41,6 +41,8 @@ public sealed class HashedNgramEncoder : ISentenceEncoder
     /// <summary>SHA-256 of the version, the dimension and every weight: equal hashes encode alike.</summary>
     public string Sha256 { get; }
 
+    public string Identity => Sha256;
+
     /// <summary>Learns from public texts how rare each feature is.</summary>
     /// <param name="publicTexts">At least one text.</param>
     /// <param name="dimension">Numbers in an embedding, in [8, 32768].</param>

@@ -15,6 +15,8 @@ namespace Chorus.Simulation.Popri;
 /// sensitivity, and so the epsilon, of the sum of v plus the same noise; the scores are U times it, which is
 /// post-processing. U is never formed: with T w = y for the triangle T of R's pivot columns, the score of candidate k is
 /// p_k . w / |p_k| - mean . w, w taking its place at the pivots.
+/// Where candidates come in groups and only ranks within a group are of interest, Pc holds them less their group's mean: what lies
+/// between groups then takes none of a vote's norm.
 /// Directions that hold less than 10^-10 of the widest one's squared spread, or that rounding alone could make, are left
 /// out: scores would divide by them.
 /// Immutable; any number of threads may vote.
@@ -25,34 +27,32 @@ public sealed class SubspaceScorer : IBlockScorer
 
     private readonly EmbeddingMatrix _candidates;
     private readonly double[] _norms;
-    private readonly double[] _mean;
+    private readonly int _groupSize;
+    private readonly double[][] _means;   // of each group's unit candidates
     private readonly double[][] _rows;   // R, [Rank][Dimension]
     private readonly int[] _pivots;
     private readonly FixedOrderProduct _product;   // R once more, as products read it
 
     /// <param name="candidates">[Count, Dimension], rows of any length; a zero row has similarity 0 with everything.</param>
-    /// <exception cref="ArgumentException">A candidate is not finite, or there are none or more than 2^20.</exception>
-    public SubspaceScorer(EmbeddingMatrix candidates)
+    /// <param name="groupSize">Candidates of a group, which votes are centred over: a divisor of Count. Null: all are one group.</param>
+    /// <exception cref="ArgumentException">A candidate is not finite, or there are none or more than 2^20, or groups do not come out even.</exception>
+    public SubspaceScorer(EmbeddingMatrix candidates, int? groupSize = null)
     {
         ArgumentNullException.ThrowIfNull(candidates);
         if (candidates.Rows is < 1 or > CandidateScorer.MaxCandidates)
             throw new ArgumentException($"candidates must number 1 to {CandidateScorer.MaxCandidates}, got {candidates.Rows}");
         _candidates = candidates;
         _norms = VoteArithmetic.Norms(candidates);
-        _mean = new double[candidates.Dimension];
-        var unit = new double[candidates.Dimension];
-        for (int k = 0; k < candidates.Rows; k++)
-        {
-            VoteArithmetic.Unit(candidates.Row(k), _norms[k], unit);
-            for (int j = 0; j < _mean.Length; j++)
-                _mean[j] += unit[j] / candidates.Rows;
-        }
-
+        _groupSize = groupSize ?? candidates.Rows;
+        if (_groupSize < 1 || candidates.Rows % _groupSize != 0)
+            throw new ArgumentException($"the group size must divide the {candidates.Rows} candidates, got {_groupSize}");
+        _means = [.. Enumerable.Range(0, candidates.Rows / _groupSize).Select(MeanOf)];
         double[,] scatter = Moments.Scatter(candidates.Rows, candidates.Dimension, (k, row) =>
         {
             VoteArithmetic.Unit(candidates.Row(k), _norms[k], row);
+            double[] mean = _means[k / _groupSize];
             for (int j = 0; j < row.Length; j++)
-                row[j] -= _mean[j];
+                row[j] -= mean[j];
         });
         (_rows, _pivots) = SymmetricMatrix.Factor(scatter, RankShare, candidates.Rows * VoteArithmetic.SpreadThreshold * VoteArithmetic.SpreadThreshold);
         _product = new FixedOrderProduct(_rows.Length, candidates.Dimension, (i, row) => _rows[i].CopyTo(row));
@@ -64,7 +64,7 @@ public sealed class SubspaceScorer : IBlockScorer
     /// <summary>Numbers in an embedding.</summary>
     public int Dimension => _candidates.Dimension;
 
-    /// <summary>Numbers in a vote: at most Dimension and at most Count - 1; 0 when all candidates point one way.</summary>
+    /// <summary>Numbers in a vote: at most Dimension and at most Count less the groups; 0 when all candidates of each group point one way.</summary>
     public int Rank => _rows.Length;
 
     /// <summary>Numbers in a vote: <see cref="Rank"/>.</summary>
@@ -112,10 +112,23 @@ public sealed class SubspaceScorer : IBlockScorer
         var direction = new double[Dimension];
         for (int i = 0; i < Rank; i++)
             direction[_pivots[i]] = solution[i];
-        double offset = FixedOrder.Dot(_mean, direction);
+        double[] offsets = [.. _means.Select(m => FixedOrder.Dot((ReadOnlySpan<double>)m, direction))];
         var scores = new double[Count];
         for (int k = 0; k < scores.Length; k++)
-            scores[k] = (FixedOrder.Dot(_candidates.Row(k), direction) / _norms[k]) - offset;
+            scores[k] = (FixedOrder.Dot(_candidates.Row(k), direction) / _norms[k]) - offsets[k / _groupSize];
         return scores;
+    }
+
+    private double[] MeanOf(int group)
+    {
+        double[] mean = new double[Dimension], unit = new double[Dimension];
+        for (int k = group * _groupSize; k < (group + 1) * _groupSize; k++)
+        {
+            VoteArithmetic.Unit(_candidates.Row(k), _norms[k], unit);
+            for (int j = 0; j < mean.Length; j++)
+                mean[j] += unit[j] / _groupSize;
+        }
+
+        return mean;
     }
 }

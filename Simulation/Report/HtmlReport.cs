@@ -31,6 +31,7 @@ public static partial class HtmlReport
         {Downstream(run)}
         {Texts(run)}
         {Privacy(run)}
+        {Cost(run)}
         {Rounds(run)}
         {Samples(run)}
         {Repeat(run)}
@@ -64,7 +65,7 @@ public static partial class HtmlReport
     private static Html Tiles(RunResult run) => Html.Of($"""
         <section class="tiles" aria-label="Key figures">
         {Tile(Words.Percent(run.GapClosed, 0), "of the gap closed")}
-        {Tile(Words.Percent(run.Accuracy?.Popri), "accuracy with synthetic texts")}
+        {Tile(Words.Percent(run.Accuracy?.Method), Headline.MakesTexts(run) ? "accuracy with synthetic texts" : "accuracy")}
         {Tile(Words.Number(run.Final?.Fid), "Fréchet distance at the end")}
         {Tile($"ε {Words.Number(run.Privacy.Epsilon)}", $"spent, δ {Words.Number(run.Privacy.Delta)}")}
         {Tile(Words.Count(run.Clients), $"clients, {Words.Counted(run.Nodes, "node")}")}
@@ -77,7 +78,7 @@ public static partial class HtmlReport
     private static Html Charts(RunResult run) => Html.Of($"""
         <h2>What came of it</h2>
         <section class="charts">
-        <div class="card"><h3>Accuracy between floor and ceiling</h3><p>A small model trained on public texts alone, with the synthetic texts, and with the private texts themselves.</p>{ReportCharts.Accuracy(run.Accuracy ?? new AccuracyResult(null, null, null))}</div>
+        <div class="card"><h3>Accuracy between floor and ceiling</h3><p>A small model trained on public texts alone, {(Headline.MakesTexts(run) ? "with the synthetic texts" : "by the run's method")}, and with the private texts themselves.</p>{ReportCharts.Accuracy(run.Accuracy ?? new AccuracyResult(null, null, null), run.Method)}</div>
         <div class="card"><h3>Distance to the clients' texts</h3><p>Fréchet distance between candidates and held-out texts by round; lower is nearer.</p>{ReportCharts.Distance(run)}</div>
         <div class="card"><h3>Privacy spent</h3><p>Epsilon after each round against the budget.</p>{ReportCharts.Privacy(run)}</div>
         {(run.Rounds.Any(r => r.Turnout is not null) ? Html.Of($"""<div class="card"><h3>Who answered</h3><p>Clients asked in each round, and what became of them.</p>{ReportCharts.Turnout(run)}</div>""") : Html.Empty)}
@@ -103,6 +104,16 @@ public static partial class HtmlReport
         <dt>Spent</dt><dd>ε {Words.Number(run.Privacy.Epsilon)} at δ {Words.Number(run.Privacy.Delta)}, of a budget of ε {Words.Number(run.Privacy.Budget)}</dd>
         <dt>Noise</dt><dd>multiplier {Words.Number(run.Privacy.NoiseMultiplier)}, {Words.Counted(run.Privacy.Rounds, "release")}{(run.Privacy.ReproducibleNoise ? "; reproducible from the seed, so not private" : "")}</dd>
         <dt>Sampling</dt><dd>{run.Privacy.Sampling}</dd>{SharedLedger(run.Privacy)}
+        </dl>
+        """);
+
+    private static Html Cost(RunResult run) => run.Cost is not { } cost ? Html.Empty : Html.Of($"""
+        <h2>What a round costs</h2>
+        <dl>
+        <dt>To a client</dt><dd>{Words.Bytes(cost.BytesToClient)}</dd>
+        <dt>From a client</dt><dd>{Words.Bytes(cost.BytesFromClient)}</dd>
+        <dt>Client</dt><dd>{Words.Duration(cost.ClientSeconds)} of a processor of this machine at most</dd>
+        <dt>Server</dt><dd>{Words.Duration(cost.ServerSeconds)}</dd>
         </dl>
         """);
 

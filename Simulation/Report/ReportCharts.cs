@@ -7,10 +7,10 @@ namespace Chorus.Simulation.Report;
 internal static class ReportCharts
 {
     /// <summary>Horizontal bars of the accuracies known, from zero.</summary>
-    public static Html Accuracy(AccuracyResult accuracy)
+    public static Html Accuracy(AccuracyResult accuracy, string method)
     {
         (string Name, double? Value, string Ink)[] all =
-            [("private (ceiling)", accuracy.Ceiling, "quiet"), ("synthetic (POPri)", accuracy.Popri, "series"), ("public (floor)", accuracy.Floor, "quiet")];
+            [("private (ceiling)", accuracy.Ceiling, "quiet"), (Words.Method(method), accuracy.Method, "series"), ("public (floor)", accuracy.Floor, "quiet")];
         var bars = all.Where(b => b.Value is { } v && double.IsFinite(v)).Select((b, i) => (b.Name, Value: b.Value!.Value, b.Ink, At: (double)i)).ToArray();
         if (bars.Length == 0) return Nothing("No accuracy was measured.");
 

@@ -11,7 +11,7 @@ namespace Chorus.Simulation.Report;
 /// </remarks>
 public sealed record RunResult
 {
-    public const string CurrentSchema = "chorus.result/1";
+    public const string CurrentSchema = "chorus.result/2";
 
     public string Schema { get; init; } = CurrentSchema;
 
@@ -28,12 +28,13 @@ public sealed record RunResult
 
     public required DataReference Data { get; init; }
 
-    public string Method { get; init; } = "popri";
+    /// <summary>popri, popri-plus, pe, pe-sft, dp-fedavg, dp-ftrl, dp-sgd, public or private.</summary>
+    public required string Method { get; init; }
 
     /// <summary>Next-token accuracy on held-out private texts, in [0, 1].</summary>
     public AccuracyResult? Accuracy { get; init; }
 
-    /// <summary>Share of the distance from floor to ceiling that the synthetic texts cover; see <see cref="ShareOfGap"/>.</summary>
+    /// <summary>Share of the distance from floor to ceiling that the method covers; see <see cref="ShareOfGap"/>.</summary>
     public double? GapClosed { get; init; }
 
     /// <summary>One entry for each downstream model trained.</summary>
@@ -45,6 +46,9 @@ public sealed record RunResult
 
     /// <summary>What the synthetic texts are like beside held-out ones.</summary>
     public TextMeasures? Texts { get; init; }
+
+    /// <summary>What the run asks of a client and of the server.</summary>
+    public CostResult? Cost { get; init; }
 
     public required PrivacyResult Privacy { get; init; }
 
@@ -63,9 +67,9 @@ public sealed record RunResult
 
     public required VersionResult Versions { get; init; }
 
-    /// <summary>(popri - floor) / (ceiling - floor); null where an arm is missing or there is no gap to close.</summary>
+    /// <summary>(method - floor) / (ceiling - floor); null where an arm is missing or there is no gap to close.</summary>
     public static double? ShareOfGap(AccuracyResult? accuracy) =>
-        accuracy is { Floor: { } floor, Popri: { } popri, Ceiling: { } ceiling } && ceiling > floor ? (popri - floor) / (ceiling - floor) : null;
+        accuracy is { Floor: { } floor, Method: { } method, Ceiling: { } ceiling } && ceiling > floor ? (method - floor) / (ceiling - floor) : null;
 }
 
 /// <param name="Name">The data folder's name, or that of the generator's settings.</param>
@@ -73,11 +77,18 @@ public sealed record RunResult
 public sealed record DataReference(string Name, string Sha256);
 
 /// <param name="Floor">Trained on public texts alone.</param>
-/// <param name="Popri">Trained on public and synthetic texts.</param>
+/// <param name="Method">Trained on public texts and then as the run's method has it: on its synthetic texts, or by clients.</param>
 /// <param name="Ceiling">Trained on public and private texts, without noise: not private.</param>
-public sealed record AccuracyResult(double? Floor, double? Popri, double? Ceiling);
+public sealed record AccuracyResult(double? Floor, double? Method, double? Ceiling);
 
-/// <param name="Arm">floor, popri or ceiling.</param>
+/// <summary>Costs as POPri's paper counts them (arXiv:2504.16438): of one client and of the server, in one round.</summary>
+/// <param name="BytesToClient">What a client downloads, at four bytes a number.</param>
+/// <param name="BytesFromClient">What it uploads, at four bytes a number.</param>
+/// <param name="ClientSeconds">Processor time that the simulation took for a client: an upper bound, for it holds the messages too.</param>
+/// <param name="ServerSeconds">Wall-clock time in which the server makes a round's array and learns from its release.</param>
+public sealed record CostResult(long BytesToClient, long BytesFromClient, double ClientSeconds, double ServerSeconds);
+
+/// <param name="Arm">floor, the method's name, or ceiling.</param>
 /// <param name="Epochs">Passes chosen by validation accuracy.</param>
 /// <param name="ValidationAccuracy">In [0, 1].</param>
 /// <param name="TestAccuracy">In [0, 1].</param>

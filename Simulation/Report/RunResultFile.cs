@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Chorus.Simulation.Data;
 
@@ -31,7 +32,7 @@ public static class RunResultFile
         RunResult? result;
         try
         {
-            result = JsonSerializer.Deserialize(json, Json.RunResult);
+            result = JsonSerializer.Deserialize(Today(json), Json.RunResult);
         }
         catch (JsonException e)
         {
@@ -40,6 +41,18 @@ public static class RunResultFile
         return result?.Schema == RunResult.CurrentSchema
             ? result
             : throw new DataFormatException(path, null, $"schema {RunResult.CurrentSchema}", result?.Schema ?? "null");
+    }
+
+    /// <summary>Schema 1 knew one method, and called its accuracy by that name.</summary>
+    private static JsonNode? Today(string json)
+    {
+        var node = JsonNode.Parse(json);
+        if (node is not JsonObject run || (string?)run["schema"] != "chorus.result/1")
+            return node;
+        run["schema"] = RunResult.CurrentSchema;
+        if (run["accuracy"] is JsonObject accuracy && accuracy.Remove("popri", out var popri))
+            accuracy["method"] = popri;
+        return node;
     }
 
     /// <summary>Writes the file whole or not at all: to a temporary name first, then renamed.</summary>

@@ -2,6 +2,7 @@ using Chorus.Actors.Audit;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Actors.Tests.Support;
+using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Popri;
 using Chorus.Simulation.Privacy;
 using Chorus.Simulation.Privacy.Audit;
@@ -42,11 +43,20 @@ public sealed class AuditRunTests : IDisposable
 
     [Fact]
     public async Task Given_votes_that_are_not_clipped_When_audited_Then_the_claim_is_refuted() =>
-        await RefutedAsync(Plan() with { Scorer = candidates => new UnclippedScorer(new CandidateScorer(candidates)) });
+        await RefutedAsync(Plan() with { Scorer = candidates => new UnclippedScorer(new CandidateScorer(candidates)), Gate = new OpenGate() });
 
     [Fact]
     public async Task Given_a_client_that_counts_twice_When_audited_Then_the_claim_is_refuted() =>
-        await RefutedAsync(Plan() with { Scorer = candidates => new TwiceScorer(new CandidateScorer(candidates)) });
+        await RefutedAsync(Plan() with { Scorer = candidates => new TwiceScorer(new CandidateScorer(candidates)), Gate = new OpenGate() });
+
+    // Clients that are not believed cannot do what the two above do: their blocks clip them.
+    [Fact]
+    public async Task Given_votes_that_are_not_clipped_and_blocks_that_look_When_audited_Then_the_claim_stands()
+    {
+        var findings = await FindingsAsync(Plan() with { Scorer = candidates => new UnclippedScorer(new CandidateScorer(candidates)) });
+        Assert.False(findings.Refute(Claim), $"{findings}");
+        Assert.True(findings.Gaussian.Epsilon > 2, $"{findings}");
+    }
 
     [Fact]
     public async Task Given_noise_divided_by_the_number_of_nodes_When_audited_on_two_client_nodes_Then_the_claim_is_refuted() =>
@@ -154,6 +164,12 @@ public sealed class AuditRunTests : IDisposable
         public virtual VoteKind Vote(ReadOnlySpan<float> textEmbeddings, Span<double> vote) => inner.Vote(textEmbeddings, vote);
 
         public double[] Scores(ReadOnlySpan<double> sum) => inner.Scores(sum);
+    }
+
+    /// <summary>A block that believes its clients.</summary>
+    private sealed class OpenGate : VoteGate
+    {
+        public override bool Admit(Span<long> vote) => true;
     }
 
     /// <summary>The right noise with a wrong multiplier.</summary>

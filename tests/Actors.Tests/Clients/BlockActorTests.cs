@@ -5,7 +5,9 @@ using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Hosting;
 using Chorus.Actors.Tests.Support;
+using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Embedding;
+using Chorus.Simulation.Federation;
 using CsCheck;
 using static Chorus.Actors.Candidates.CandidateProtocol;
 using static Chorus.Actors.Clients.BlockProtocol;
@@ -15,7 +17,7 @@ namespace Chorus.Actors.Tests.Clients;
 
 public sealed class BlockActorTests : TestKit
 {
-    private const int Clients = 50;
+    private const int Clients = 150; // two whole batches and a part of one
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
@@ -30,22 +32,58 @@ public sealed class BlockActorTests : TestKit
         : base(TinyNode.Hocon)
     {
         (_data, _candidates, _collector, _coordinator) = (CreateTestProbe(), CreateTestProbe(), CreateTestProbe(), CreateTestProbe());
-        _block = Sys.ActorOf(BlockActor.Props(new NodeServices(_data, _candidates, _collector)));
+        _block = Sys.ActorOf(BlockActor.Props(new NodeServices(_data, _candidates, _collector, VoteGate.Clipping)));
     }
 
     [Fact]
     public async Task Given_a_sampled_block_When_leased_Then_it_counts_the_sampled_clients_and_no_other()
     {
-        await LeaseAsync(1, sampled: [3, 4, 49]);
+        await LeaseAsync(1, sampled: [3, 4, 149]);
         var counted = await CountedAsync();
 
-        Assert.Equal([3, 4, 49], counted.Clients);
+        Assert.Equal(ClientDigest.Of([3, 4, 149]), counted.Clients);
         Assert.Equal(1, counted.Tally.NoText); // client 4
         Assert.NotEqual(0, counted.Sum[0]);
     }
 
+    // One vote of bits that differ would show: batch and row, neighbours and order are all others than alone.
     [Fact]
-    public async Task Given_more_clients_than_are_asked_at_once_When_leased_Then_32_are_asked_and_the_rest_as_votes_come()
+    public async Task Given_any_cohort_When_its_clients_vote_in_batches_or_each_alone_Then_the_sums_are_the_same()
+    {
+        var random = new Random(1);
+        await LeaseAsync(1);
+        await CountedAsync();
+        for (var lease = 2; lease < 20; lease += 2)
+        {
+            int[] sampled = [.. Enumerable.Range(0, Clients).Where(_ => random.Next(3) > 0)];
+            Tell(Vote(lease) with { Sampled = Bits(sampled) });
+            await HoldAsync();
+            var together = await CountedAsync();
+            Tell(Vote(lease + 1) with { Sampled = Bits(sampled) });
+            await HoldAsync(new AloneScorer(_node.Scorer));
+            var alone = await CountedAsync();
+            Assert.Equal(together with { Lease = alone.Lease, Sum = alone.Sum }, alone);
+            Assert.Equal(together.Sum, alone.Sum);
+            Assert.Contains(alone.Sum, v => v != 0);
+        }
+    }
+
+    [Fact]
+    public async Task Given_a_sum_that_was_taken_When_its_lease_is_repeated_Then_it_is_neither_offered_nor_computed_again()
+    {
+        await LeaseAsync(1);
+        await CountedAsync();
+        _block.Tell(new BlockTaken(1, 1));
+        Tell(Vote(1));
+        Assert.NotNull(await _block.Ask<ActorIdentity>(new Identify(1), Patience));
+        await _collector.ExpectNoMsgAsync(TimeSpan.Zero);
+        await _candidates.ExpectNoMsgAsync(TimeSpan.Zero);
+    }
+
+    [Theory]
+    [InlineData(true, 128)]   // two batches of 64
+    [InlineData(false, 32)]
+    public async Task Given_more_clients_than_are_asked_at_once_When_leased_Then_so_many_are_asked_and_the_rest_as_votes_come(bool together, int asked)
     {
         using var gate = new ManualResetEventSlim();
         var entered = 0;
@@ -53,13 +91,13 @@ public sealed class BlockActorTests : TestKit
         {
             Interlocked.Increment(ref entered);
             gate.Wait(Patience);
-        }));
+        }), work: together ? null : new AloneScorer(_node.Scorer));
         await AwaitAssertAsync(() => Assert.True(Volatile.Read(ref entered) > 0), Patience);
         await _block.Ask<ActorIdentity>(new Identify(1), Patience); // all that it does in one go is done
 
-        Assert.Equal(32, ((ActorRefWithCell)_block).Children.Count());
+        Assert.Equal(asked, ((ActorRefWithCell)_block).Children.Count());
         gate.Set();
-        Assert.Equal(Clients, (await CountedAsync()).Clients.Length);
+        Assert.Equal(Clients, (await CountedAsync()).Clients.Count);
         Assert.Equal(Clients, entered);
     }
 
@@ -100,7 +138,7 @@ public sealed class BlockActorTests : TestKit
         _candidates.Reply(new WorkHeld("sha", _node.Scorer));
         var counted = await CountedAsync();
 
-        Assert.Equal((2L, Clients), (counted.Lease, counted.Clients.Length));
+        Assert.Equal((2L, Clients), (counted.Lease, counted.Clients.Count));
         Tell(Vote(3));
         await HoldAsync();
         Assert.Equal(counted.Sum, (await CountedAsync()).Sum);
@@ -146,7 +184,7 @@ public sealed class BlockActorTests : TestKit
         await LeaseAsync(1, sampled: [0, 1, 2, 3, 5, 7], encoder: new BrokenEncoder(_node.Encoder.Dimension));
         var counted = await CountedAsync();
 
-        Assert.Equal([0, 1, 2, 3, 5, 7], counted.Clients);
+        Assert.Equal(ClientDigest.Of([0, 1, 2, 3, 5, 7]), counted.Clients);
         Assert.Equal(new VoteTally(NoText: 1, NotFinite: 3, ZeroSpread: 2), counted.Tally);
         Assert.All(counted.Sum, v => Assert.Equal(0, v));
     }
@@ -201,19 +239,19 @@ public sealed class BlockActorTests : TestKit
 
     private void Tell(VoteBlock vote) => _block.Tell(vote, _coordinator);
 
-    private async Task LeaseAsync(long lease, int[]? sampled = null, ISentenceEncoder? encoder = null)
+    private async Task LeaseAsync(long lease, int[]? sampled = null, ISentenceEncoder? encoder = null, IClientWork? work = null)
     {
         Tell(Vote(lease) with { Sampled = Bits(sampled ?? Enumerable.Range(0, Clients)) });
         Assert.Equal(new GetRunOnNode("run"), await _data.ExpectMsgAsync<GetRunOnNode>(Patience));
         _data.Reply(_node.Run(encoder));
-        await HoldAsync();
+        await HoldAsync(work);
     }
 
-    private async Task HoldAsync()
+    private async Task HoldAsync(IClientWork? work = null)
     {
         var get = await _candidates.ExpectMsgAsync<GetWork>(Patience);
         Assert.Equal(("run", 1, "sha"), (get.Run, get.Round, get.Sha256));
-        _candidates.Reply(new WorkHeld("sha", _node.Scorer));
+        _candidates.Reply(new WorkHeld("sha", work ?? _node.Scorer));
     }
 
     private async Task<BlockCounted> CountedAsync() => await _collector.ExpectMsgAsync<BlockCounted>(Patience);

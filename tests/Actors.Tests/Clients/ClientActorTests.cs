@@ -55,7 +55,7 @@ public sealed class ClientActorTests() : TestKit(TinyNode.Hocon)
                 throw new InvalidCastException($"cannot encode {texts[0]}");
             }
         });
-        var client = Sys.ActorOf(ClientActor.Props(7, _node.Corpus.Clients, encoder));
+        var client = Sys.ActorOf(ClientActor.Props(new ClientData(_node.Corpus.Clients, encoder)), ClientActor.NameOf(7, 0));
         client.Tell(new CastVote("run", 3, 4, _node.Scorer), TestActor);
         Assert.Equal(new VoteFailed(7, 3, 4, nameof(InvalidCastException)), await ExpectMsgAsync<VoteFailed>(TimeSpan.FromSeconds(20)));
         client.Tell(new CastVote("run", 3, 5, _node.Scorer), TestActor);
@@ -64,7 +64,7 @@ public sealed class ClientActorTests() : TestKit(TinyNode.Hocon)
 
     private async Task<T> Ask<T>(int client, ClientFile? file = null)
     {
-        Sys.ActorOf(ClientActor.Props(client, file ?? _node.Corpus.Clients, _node.Encoder)).Tell(new CastVote("run", 3, 4, _node.Scorer), TestActor);
+        Sys.ActorOf(ClientActor.Props(new ClientData(file ?? _node.Corpus.Clients, _node.Encoder)), ClientActor.NameOf(client, 0)).Tell(new CastVote("run", 3, 4, _node.Scorer), TestActor);
         return await ExpectMsgAsync<T>(TimeSpan.FromSeconds(20));
     }
 

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.TestKit.Xunit2;
 using Chorus.Actors.Collection;
+using Chorus.Simulation.Aggregation;
 using static Chorus.Actors.Collection.CollectorProtocol;
 
 namespace Chorus.Actors.Tests.Collection;
@@ -26,7 +27,7 @@ public sealed class CollectorActorTests : TestKit
         var partial = await coordinator.ExpectMsgAsync<PartialSum>();
         Assert.Equal([new GrantedBlock(0, 1)], partial.Blocks);
         Assert.Equal([1L, 2L], partial.Sum);
-        Assert.Equal([0, 1], partial.Clients);
+        Assert.Equal(ClientDigest.Of([1, 0]), partial.Clients);
     }
 
     [Fact]
@@ -75,5 +76,5 @@ public sealed class CollectorActorTests : TestKit
         Assert.Equal([5L], partial.Sum);
     }
 
-    private static BlockCounted Block(int block, long lease, long[] sum, int[] clients) => new("run", 1, block, lease, sum, clients, VoteTally.None);
+    private static BlockCounted Block(int block, long lease, long[] sum, int[] clients) => new("run", 1, block, lease, sum, ClientDigest.Of(clients), VoteTally.None);
 }

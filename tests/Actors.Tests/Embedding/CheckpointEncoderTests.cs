@@ -103,7 +103,7 @@ public sealed class CheckpointEncoderTests : TestKit
         Prepare();
         using var context = New("run");
         var coordinator = CreateTestProbe();
-        var data = Sys.ActorOf(NodeDataActor.Props(coordinator, TimeSpan.FromMinutes(5), RoundWork.Of));
+        var data = Sys.ActorOf(NodeDataActor.Props(coordinator, TimeSpan.FromMinutes(5), (settings, texts) => RoundWork.Of(settings, texts, null)));
         var description = new RunDescription("run", context.Settings.Hocon, context.Corpus.Sha256, context.Clients);
 
         File.AppendAllText(Path.Combine(Checkpoint, "tokenizer_config.json"), "\n");

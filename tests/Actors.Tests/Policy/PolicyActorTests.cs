@@ -1,10 +1,11 @@
 using Akka.Actor;
 using Akka.TestKit.Xunit2;
+using Chorus.Actors.Collection;
 using Chorus.Actors.Policy;
+using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Actors.Tests.Support;
 using Chorus.Gpu.Runtime;
-using Chorus.Simulation.Popri;
 using static Chorus.Actors.Policy.PolicyProtocol;
 
 namespace Chorus.Actors.Tests.Policy;
@@ -39,8 +40,7 @@ public sealed class PolicyActorTests : TestKit
 
     private GenerateCandidates Generate => new(_run.Context.Run, _run.Folder.Path, 1);
 
-    // Two equal requests with arrays of their own, as two messages over the wire would be.
-    private TunePolicy Tune => new(_run.Context.Run, _run.Folder.Path, 1, [new PreferencePair(0, 1, 2), new PreferencePair(1, 5, 6)]);
+    private TunePolicy Tune => new(_run.Context.Run, _run.Folder.Path, 1);
 
     [Fact]
     public async Task Given_a_request_that_was_answered_When_repeated_Then_the_same_answer_comes_and_nothing_is_written_again()
@@ -55,7 +55,7 @@ public sealed class PolicyActorTests : TestKit
     [Fact]
     public async Task Given_a_request_under_way_When_repeated_Then_it_is_done_once_and_answered_once()
     {
-        await AskAsync<CandidatesGenerated>(Generate);
+        await GenerateAsync();
         using var gate = new ManualResetEventSlim();
         _beforeTuning = () => gate.Wait(Patience);
         _policy.Tell(Tune, TestActor);
@@ -70,7 +70,7 @@ public sealed class PolicyActorTests : TestKit
     [Fact]
     public async Task Given_a_step_that_throws_When_asked_Then_it_fails_with_the_reason_and_is_tried_again_when_asked_again()
     {
-        await AskAsync<CandidatesGenerated>(Generate);
+        await GenerateAsync();
         _beforeTuning = () => throw new InvalidOperationException("the loss is not a number");
         var failed = await AskAsync<StepFailed>(Tune);
         Assert.Equal(("tune", false), (failed.Stage, failed.BadInput));
@@ -87,9 +87,8 @@ public sealed class PolicyActorTests : TestKit
     [Fact]
     public async Task Given_a_long_step_When_it_tells_how_far_it_is_Then_its_asker_hears_the_first_and_the_last_and_few_between()
     {
-        // The factory's progress belongs to the request that made the policy: here the tuning itself.
-        File.WriteAllText(Path.Combine(Directory.CreateDirectory(Path.GetDirectoryName(_run.Folder.Candidates(1))!).FullName, "candidates.json"),
-            """{"round":1,"samples_per_prompt":4,"prompts":[[0],[1],[2]],"candidates":[]}""");
+        // The factory's progress belongs to the request that made the policy.
+        await GenerateAsync();
         _beforeTuning = () =>
         {
             for (var done = 0; done <= 10_000; done++)
@@ -113,6 +112,14 @@ public sealed class PolicyActorTests : TestKit
         Shutdown(); // the actor first, then the thread that it works on
         _device.DisposeAsync().AsTask().Wait(Patience);
         _run.Dispose();
+    }
+
+    /// <summary>Candidates, and a release that likes the first of them best.</summary>
+    private async Task GenerateAsync()
+    {
+        var made = await AskAsync<CandidatesGenerated>(Generate);
+        RunFolder.WriteJson(_run.Folder.Release(1), new Release(
+            1, made.Sha256, 24, 1, true, 23, 23, "", VoteTally.None, [.. Enumerable.Range(0, made.Count).Select(i => -(long)i << 24)], null));
     }
 
     private async Task<T> AskAsync<T>(IRequest request)

@@ -1,5 +1,6 @@
 using Chorus.Actors.Collection;
 using Chorus.Actors.Runs;
+using Chorus.Simulation.Aggregation;
 using CsCheck;
 using static Chorus.Actors.Collection.CollectorProtocol;
 
@@ -50,11 +51,39 @@ public sealed class BlockLeasesTests
     {
         var leases = NewLeases();
         Assert.Equal(ClaimAnswer.Granted, leases.Claim(0, 1, "a"));
-        Assert.False(leases.Merge(new PartialSum("run", 1, "a", [new(0, 1), new(1, 1)], [63], [0, 1, 2, 3, 4, 5], VoteTally.None)));
-        Assert.False(leases.Merge(new PartialSum("run", 1, "a", [new(0, 1)], [7], [0, 1, 2, 2], VoteTally.None)));
-        Assert.False(leases.Merge(new PartialSum("run", 2, "a", [new(0, 1)], [7], [0, 1, 2], VoteTally.None)));
-        Assert.True(leases.Merge(new PartialSum("run", 1, "a", [new(0, 1)], [7], [0, 1, 2], VoteTally.None)));
+        Assert.False(leases.Merge(new PartialSum("run", 1, "a", [new(0, 1), new(1, 1)], [63], ClientDigest.Of([0, 1, 2, 3, 4, 5]), VoteTally.None)));
+        Assert.False(leases.Merge(new PartialSum("run", 1, "a", [new(0, 1)], [7], ClientDigest.Of([0, 1, 2, 2]), VoteTally.None)));
+        Assert.False(leases.Merge(new PartialSum("run", 2, "a", [new(0, 1)], [7], ClientDigest.Of([0, 1, 2]), VoteTally.None)));
+        Assert.True(leases.Merge(new PartialSum("run", 1, "a", [new(0, 1)], [7], ClientDigest.Of([0, 1, 2]), VoteTally.None)));
         Assert.Equal(7, leases.Sum[0]);
+    }
+
+    // One client moves a coordinate by at most 2^24 grid units: a sum beyond that times its clients is no sum of votes.
+    [Fact]
+    public void Given_a_partial_whose_sum_no_votes_could_make_When_merged_Then_it_is_refused()
+    {
+        var leases = NewLeases();
+        leases.Claim(0, 1, "a");
+        var partial = new PartialSum("run", 1, "a", [new(0, 1)], [0], ClientDigest.Of([0, 1, 2]), VoteTally.None);
+        foreach (var units in (long[])[(3 << 24) + 1, -(3 << 24) - 1, long.MaxValue, long.MinValue])
+            Assert.False(leases.Merge(partial with { Sum = [units] }));
+        Assert.False(leases.Merge(partial with { Sum = [] }));
+        Assert.True(leases.Merge(partial with { Sum = [-3 << 24] }));
+    }
+
+    [Fact]
+    public void Given_a_round_closed_without_some_blocks_When_merged_Then_their_clients_are_not_in_it_and_late_claims_are_denied()
+    {
+        var leases = NewLeases();
+        leases.Claim(1, 1, "a");
+        leases.DropPending();
+        Assert.Equal((3, Blocks * ClientsPerBlock), (leases.ClientsGranted, leases.ClientsSampled));
+        Assert.True(leases.AllGranted);
+        Assert.Equal(ClaimAnswer.Denied, leases.Claim(0, 1, "a"));
+        Assert.Equal(["a"], leases.Holders);
+        Assert.True(leases.Merge(new PartialSum("run", 1, "a", [new(1, 1)], [5], ClientDigest.Of([3, 4, 5]), VoteTally.None)));
+        Assert.True(leases.AllMerged);
+        Assert.Equal([3, 4, 5], leases.Clients);
     }
 
     [Fact]
@@ -106,7 +135,7 @@ public sealed class BlockLeasesTests
             var partial = new PartialSum(
                 "run", 1, Name(collector), [.. blocks.Select(b => new GrantedBlock(b.Block, b.Lease))],
                 [blocks.SelectMany(b => ClientsOf(b.Block)).Sum(c => 1L << c)],
-                [.. blocks.SelectMany(b => ClientsOf(b.Block))],
+                ClientDigest.Of(blocks.SelectMany(b => ClientsOf(b.Block))),
                 new VoteTally(blocks.Length, 0, 0));
             _sent.Add(partial);
             if (leases.Merge(partial))

@@ -12,6 +12,7 @@ using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Actors.Tests.Support;
+using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Embedding;
 using static Chorus.Actors.Collection.CollectorProtocol;
 using static Chorus.Actors.Runs.RunProtocol;
@@ -270,7 +271,7 @@ public sealed class RunCoordinatorActorTests : TestKit
         var clients = leases.Select(l => run.Context.Layout.RangeOf(l.Block)).SelectMany(r => Enumerable.Range(r.First, r.Count)).ToArray();
         var collector = CreateTestProbe();
         coordinator.Tell(
-            new PartialSum(run.Context.Run, 1, name, [.. leases.Select(l => new GrantedBlock(l.Block, l.Lease))], new long[Candidates], clients, VoteTally.None),
+            new PartialSum(run.Context.Run, 1, name, [.. leases.Select(l => new GrantedBlock(l.Block, l.Lease))], new long[Candidates], ClientDigest.Of(clients), VoteTally.None),
             collector);
         return collector;
     }
@@ -284,7 +285,7 @@ public sealed class RunCoordinatorActorTests : TestKit
             await GrantAsync(coordinator, run, lease, "a/0");
         await DeliverAsync(coordinator, run, leases, "a/0");
         await _policy.ExpectMsgAsync<PolicyProtocol.TunePolicy>(Patience);
-        coordinator.Tell(new PolicyProtocol.PolicyTuned(run.Context.Run, 1, "sha", 3, 0.7, 0.6, 0.8, 1));
+        coordinator.Tell(new PolicyProtocol.PolicyTuned(run.Context.Run, 1, "sha", 3, 3, 0.7, 0.6, 0.8, 1));
         await reported.ExpectMsgAsync<RoundReported>(Patience);
     }
 

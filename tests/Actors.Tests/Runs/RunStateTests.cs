@@ -36,7 +36,7 @@ public sealed class RunStateTests
         for (var survived = 0; survived <= WholeRun.Length; survived++)
         {
             var state = WholeRun.Take(survived).Aggregate(RunState.Empty, (s, e) => s.Apply(e));
-            Assert.Equal(Steps[survived], state.Next(rounds: 2, downstream: true));
+            Assert.Equal(Steps[survived], state.Next(new RunPlan(2, WritesTexts: true, Downstream: true)));
         }
     }
 
@@ -44,7 +44,7 @@ public sealed class RunStateTests
     public void Given_no_downstream_When_the_synthetic_data_is_written_Then_the_run_finishes()
     {
         var state = WholeRun.Take(10).Aggregate(RunState.Empty, (s, e) => s.Apply(e));
-        Assert.Equal((RunStep.Finish, 0), state.Next(rounds: 2, downstream: false));
+        Assert.Equal((RunStep.Finish, 0), state.Next(new RunPlan(2, WritesTexts: true, Downstream: false)));
     }
 
     [Fact]

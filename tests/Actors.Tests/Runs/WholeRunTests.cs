@@ -2,6 +2,8 @@ using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Tests.Support;
+using Chorus.Simulation.Aggregation;
+using Chorus.Simulation.Data;
 using Chorus.Simulation.Report;
 using static Chorus.Actors.Collection.CollectorProtocol;
 
@@ -22,6 +24,22 @@ public sealed class WholeRunTests(ReferenceRun reference) : IDisposable
 
         Assert.Equal(reference.Releases, ReferenceRun.ReleasesOf(context.Folder));
         Assert.Equal(reference.Figures, ReferenceRun.FiguresOf(context.Folder));
+    }
+
+    // Texts mapped, embeddings written by the first round and read by the second, by three nodes that share the files.
+    [Fact]
+    public async Task Given_clients_that_lie_on_disk_When_run_twice_Then_the_releases_are_those_of_clients_in_memory()
+    {
+        for (var i = 0; i < 2; i++)
+        {
+            using var context = RunPreparation.New(TestRun.Settings(reference.Data, "chorus.data.store = disk"), _folder.In($"run{i}"), null, CancellationToken.None);
+            await RunAsync(new TestRun { Nodes = i == 0 ? 3 : 1 }, context);
+            Assert.IsType<ClientStore>(context.Corpus.Clients);
+            Assert.Equal(reference.Releases, ReferenceRun.ReleasesOf(context.Folder));
+        }
+
+        var files = Directory.GetFiles(Path.Combine(TestCache.Folder, "clients")).Select(f => Path.GetExtension(f)).Order();
+        Assert.Equal([".clients", ".embeddings"], files);
     }
 
     [Fact]
@@ -65,11 +83,11 @@ public sealed class WholeRunTests(ReferenceRun reference) : IDisposable
             forged++;
             var (id, round, sum) = (context.Run, progress.Round, Enumerable.Repeat(1L << 30, 12).ToArray());
             var coordinator = run.Coordinator(0);
-            coordinator.Tell(new PartialSum("another-run", round, "x/0", [new(0, 1)], sum, [0, 1, 2, 3], VoteTally.None));
-            coordinator.Tell(new PartialSum(id, round + 1, "x/0", [new(0, 1)], sum, [0, 1, 2, 3], VoteTally.None));
-            coordinator.Tell(new PartialSum(id, round - 1, "x/0", [new(0, 1)], sum, [0, 1, 2, 3], VoteTally.None));
-            coordinator.Tell(new PartialSum(id, round, "x/0", [new(0, 1)], sum, [0, 1, 2, 3], VoteTally.None));
-            coordinator.Tell(new PartialSum(id, round, "x/0", [], [], [], VoteTally.None));
+            coordinator.Tell(new PartialSum("another-run", round, "x/0", [new(0, 1)], sum, ClientDigest.Of([0, 1, 2, 3]), VoteTally.None));
+            coordinator.Tell(new PartialSum(id, round + 1, "x/0", [new(0, 1)], sum, ClientDigest.Of([0, 1, 2, 3]), VoteTally.None));
+            coordinator.Tell(new PartialSum(id, round - 1, "x/0", [new(0, 1)], sum, ClientDigest.Of([0, 1, 2, 3]), VoteTally.None));
+            coordinator.Tell(new PartialSum(id, round, "x/0", [new(0, 1)], sum, ClientDigest.Of([0, 1, 2, 3]), VoteTally.None));
+            coordinator.Tell(new PartialSum(id, round, "x/0", [], [], default, VoteTally.None));
             coordinator.Tell(new ClaimBlock("another-run", round, 0, 1, "x/0"));
             coordinator.Tell(new ClaimBlock(id, round + 1, 0, 1, "x/0"));
             coordinator.Tell(new ClaimBlock(id, round, 0, 1, "x/0")); // of a dead lease

@@ -54,7 +54,7 @@ public sealed class ReferenceRun : IAsyncLifetime
     {
         if (node is JsonObject o)
         {
-            foreach (var key in new[] { "seconds", "versions", "nodes", "command" })
+            foreach (var key in new[] { "seconds", "client_seconds", "server_seconds", "versions", "nodes", "command" })
                 o.Remove(key);
             foreach (var (_, child) in o)
                 Strip(child);

@@ -31,6 +31,24 @@ internal sealed class StubPolicy : IPolicy
             return new CandidateText(string.Join(' ', tokens.Select(t => Words[t])), tokens, Ended: true);
         })];
 
+    public IReadOnlyList<CandidateText> Vary(
+        IReadOnlyList<TextVariation> variations, ulong seed, Action<long, long, string> progress, CancellationToken ct) =>
+        [.. variations.Select((v, i) =>
+        {
+            var random = new Random(unchecked((int)seed + (i * 7919)));
+            var kept = v.Parent.Tokens.Take((int)(v.Parent.Tokens.Length * v.Keep));
+            var tokens = kept.Concat(Enumerable.Range(0, 6).Select(_ => random.Next(Words.Length))).Take(6).ToImmutableArray();
+            return new CandidateText(string.Join(' ', tokens.Select(t => Words[t])), tokens, Ended: true);
+        })];
+
+    public TuningSummary FineTune(
+        IReadOnlyList<CandidateText> texts, double learningRate, int epochs, ulong seed, Action<long, long, string> progress, CancellationToken ct)
+    {
+        BeforeTuning();
+        _tunings++;
+        return new TuningSummary(texts.Count * epochs, 5, 4, 0);
+    }
+
     public TuningSummary Tune(
         IReadOnlyList<IReadOnlyList<string>> prompts, IReadOnlyList<CandidateText> candidates, int samplesPerPrompt,
         ImmutableArray<PreferencePair> pairs, ulong seed, Action<long, long, string> progress, CancellationToken ct)
@@ -60,7 +78,17 @@ internal sealed class StubDownstream : IDownstreamExperiment
         new("floor", publicTexts.Count, 1, 1, 0.2, 0.2, 100) { Topics = Half(heldOut) };
 
     public ArmMeasured From(string arm, IReadOnlyList<string> texts, HeldOutTexts heldOut, Action<long, long, string> progress, CancellationToken ct) =>
-        new(arm, texts.Count, 1, 1, 0.3, arm == "ceiling" ? 0.4 : 0.3, 100) { Topics = Half(heldOut) };
+        new(arm, texts.Count, 1, 1, 0.3, arm is "ceiling" or "private" ? 0.4 : 0.3, 100) { Topics = Half(heldOut) };
+
+    public ArmMeasured FromPrivately(
+        string arm, IReadOnlyList<IReadOnlyList<string>> clients, double noiseMultiplier, HeldOutTexts heldOut, Action<long, long, string> progress, CancellationToken ct) =>
+        new(arm, clients.Sum(c => c.Count), 0, 0, double.NaN, noiseMultiplier, 100);
+
+    /// <summary>A model of five weights.</summary>
+    public float[] FloorWeights() => [1, 2, 3, 4, 5];
+
+    public ArmMeasured Measure(string arm, ReadOnlySpan<float> weights, HeldOutTexts heldOut, CancellationToken ct) =>
+        new(arm, 0, 0, 0, double.NaN, weights[0], 100);
 
     private static ImmutableArray<Simulation.Metrics.TopicAccuracy> Half(HeldOutTexts heldOut) => heldOut.ByTopic([.. heldOut.Texts.Select(_ => (1, 2))]);
 

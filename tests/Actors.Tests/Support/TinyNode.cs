@@ -1,3 +1,4 @@
+using Chorus.Actors.Clients;
 using Chorus.Actors.Hosting;
 using Chorus.Actors.Methods;
 using Chorus.Simulation.Data;
@@ -30,7 +31,7 @@ internal sealed class TinyNode : IDisposable
     public CandidateScorer Scorer { get; }
 
     public RunOnNode Run(ISentenceEncoder? encoder = null) => new(
-        "run", Corpus, encoder ?? Encoder, new BlockLayout(Corpus.Clients.Count, Corpus.Clients.Count), RoundWork.Of(candidates => new CandidateScorer(candidates)));
+        "run", Corpus, new ClientData(Corpus.Clients, encoder ?? Encoder), new BlockLayout(Corpus.Clients.Count, Corpus.Clients.Count), RoundWork.Of(candidates => new CandidateScorer(candidates)));
 
     public void Dispose()
     {
@@ -49,4 +50,18 @@ internal sealed class HookedEncoder(ISentenceEncoder inner, Action<IReadOnlyList
         before(texts);
         inner.Encode(texts, destination);
     }
+}
+
+/// <summary>The same votes, without the means to make many at once.</summary>
+internal sealed class AloneScorer(IVoteScorer inner) : IVoteScorer
+{
+    public int Count => inner.Count;
+
+    public int Dimension => inner.Dimension;
+
+    public int VoteLength => inner.VoteLength;
+
+    public VoteKind Vote(ReadOnlySpan<float> textEmbeddings, Span<double> vote) => inner.Vote(textEmbeddings, vote);
+
+    public double[] Scores(ReadOnlySpan<double> sum) => inner.Scores(sum);
 }

@@ -12,6 +12,8 @@ internal static class Example
         Seed = ulong.MaxValue,
         Nodes = 3,
         Clients = 2_000,
+        Method = "popri",
+        Cost = new CostResult(27_648_000, 72_000, 0.0125, 41.5),
         Data = new DataReference("congress-c2000-s1-a1-i6000-e150-g1", new string('a', 64)),
         Accuracy = new AccuracyResult(0.652, 0.691, 0.731),
         GapClosed = RunResult.ShareOfGap(new AccuracyResult(0.652, 0.691, 0.731)),

@@ -47,7 +47,7 @@ public sealed partial class HtmlReportTests
         string page = HtmlReport.Render(result);
         Assert.DoesNotContain("<script", page, StringComparison.Ordinal);
         Assert.DoesNotContain("\"&\"", page, StringComparison.Ordinal);
-        Assert.Equal(26, Regex.Count(page, Regex.Escape("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;")));
+        Assert.Equal(27, Regex.Count(page, Regex.Escape("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;")));
     }
 
     [Theory]

@@ -39,14 +39,14 @@ public sealed class RunResultTests
 
     /// <summary>Others read this file: a name that goes or changes is a new schema.</summary>
     [Fact]
-    public void Given_schema_1_When_written_Then_its_names_are_the_recorded_ones()
+    public void Given_schema_2_When_written_Then_its_names_are_the_recorded_ones()
     {
         using JsonDocument json = JsonDocument.Parse(RunResultFile.ToJson(Example.Result()));
         JsonElement root = json.RootElement;
-        Assert.Equal("chorus.result/1", root.GetProperty("schema").GetString());
-        Assert.Equal("schema run seed nodes clients data method accuracy gap_closed downstream rounds final texts privacy seconds samples diagnostics command settings versions", Names(root));
+        Assert.Equal("chorus.result/2", root.GetProperty("schema").GetString());
+        Assert.Equal("schema run seed nodes clients data method accuracy gap_closed downstream rounds final texts cost privacy seconds samples diagnostics command settings versions", Names(root));
         Assert.Equal("name sha256", Names(root.GetProperty("data")));
-        Assert.Equal("floor popri ceiling", Names(root.GetProperty("accuracy")));
+        Assert.Equal("floor method ceiling", Names(root.GetProperty("accuracy")));
         Assert.Equal("arm epochs validation_accuracy test_accuracy tokens topics", Names(root.GetProperty("downstream")[0]));
         Assert.Equal("topic tokens accuracy", Names(root.GetProperty("downstream")[0].GetProperty("topics")[0]));
         Assert.Equal("mauve copied_words synthetic held_out", Names(root.GetProperty("texts")));
@@ -57,6 +57,7 @@ public sealed class RunResultTests
         Assert.Equal("steps first_loss last_loss reward_accuracy", Names(round.GetProperty("dpo")));
         Assert.Equal("generate feedback learn evaluate", Names(round.GetProperty("seconds")));
         Assert.Equal("fid mean_distance", Names(root.GetProperty("final")));
+        Assert.Equal("bytes_to_client bytes_from_client client_seconds server_seconds", Names(root.GetProperty("cost")));
         Assert.Equal("unit adjacency epsilon delta budget noise_multiplier rounds reproducible_noise sampling ledger_epsilon statement", Names(root.GetProperty("privacy")));
         Assert.Equal("total phases", Names(root.GetProperty("seconds")));
         Assert.Equal("phase seconds", Names(root.GetProperty("seconds").GetProperty("phases")[0]));
@@ -66,17 +67,17 @@ public sealed class RunResultTests
     }
 
     [Theory]
-    [InlineData("{\"schema\": \"chorus.result/1\"}", "a run's result")]
+    [InlineData("{\"schema\": \"chorus.result/2\"}", "a run's result")]
     [InlineData("nonsense", "a run's result")]
-    [InlineData("null", "schema chorus.result/1")]
+    [InlineData("null", "schema chorus.result/2")]
     public void Given_no_result_When_read_Then_says_what_was_expected(string json, string expected) =>
         Assert.Contains(expected, Assert.Throws<DataFormatException>(() => RunResultFile.FromJson(json, "r.json")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Given_another_schema_When_read_Then_it_is_refused()
     {
-        string json = RunResultFile.ToJson(Example.Result()).Replace("chorus.result/1", "chorus.result/2", StringComparison.Ordinal);
-        Assert.EndsWith("found chorus.result/2", Assert.Throws<DataFormatException>(() => RunResultFile.FromJson(json)).Message, StringComparison.Ordinal);
+        string json = RunResultFile.ToJson(Example.Result()).Replace("chorus.result/2", "chorus.result/3", StringComparison.Ordinal);
+        Assert.EndsWith("found chorus.result/3", Assert.Throws<DataFormatException>(() => RunResultFile.FromJson(json)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -89,15 +90,24 @@ public sealed class RunResultTests
         Assert.Single(Directory.EnumerateFileSystemEntries(folder.Path));
     }
 
+    [Fact]
+    public void Given_a_file_of_schema_1_When_read_Then_what_it_called_popri_is_the_methods_accuracy()
+    {
+        string old = RunResultFile.ToJson(Example.Result() with { Cost = null })
+            .Replace("chorus.result/2", "chorus.result/1", StringComparison.Ordinal)
+            .Replace("\"method\": 0.691", "\"popri\": 0.691", StringComparison.Ordinal);
+        Assert.Equal(new AccuracyResult(0.652, 0.691, 0.731), RunResultFile.FromJson(old).Accuracy);
+    }
+
     [Theory]
     [InlineData(0.6, 0.65, 0.7, 0.5)]
     [InlineData(0.6, 0.55, 0.7, -0.5)]
     [InlineData(0.6, 0.8, 0.7, 2.0)]
     [InlineData(0.7, 0.8, 0.7, null)]
     [InlineData(null, 0.8, 0.9, null)]
-    public void Given_three_accuracies_When_the_share_is_taken_Then_it_is_the_part_of_the_gap(double? floor, double? popri, double? ceiling, double? share)
+    public void Given_three_accuracies_When_the_share_is_taken_Then_it_is_the_part_of_the_gap(double? floor, double? method, double? ceiling, double? share)
     {
-        double? got = RunResult.ShareOfGap(new AccuracyResult(floor, popri, ceiling));
+        double? got = RunResult.ShareOfGap(new AccuracyResult(floor, method, ceiling));
         Assert.Equal(share is null, got is null);
         if (share is { } s) Assert.Equal(s, got!.Value, 1e-12);
     }

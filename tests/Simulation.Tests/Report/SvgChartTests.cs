@@ -22,7 +22,9 @@ public sealed class SvgChartTests
         });
 
     [Theory]
-    [InlineData(0.04, "0.0 s")]
+    [InlineData(0, "0 s")]
+    [InlineData(3.24e-6, "3 µs")]
+    [InlineData(0.0404, "40.4 ms")]
     [InlineData(59.4, "59 s")]
     [InlineData(754.2, "12 min 34 s")]
     [InlineData(7_260, "2 h 1 min")]

@@ -1,0 +1,25 @@
+using System.Runtime.CompilerServices;
+
+namespace Chorus.Actors.Tests.Support;
+
+/// <summary>A cache of the tests' own, gone when they are: floors and pretrained policies of other runs must not be found, nor tests' be left.</summary>
+internal static class OwnCache
+{
+    [ModuleInitializer]
+    internal static void Make()
+    {
+        var folder = Directory.CreateTempSubdirectory("chorus-cache-").FullName;
+        Environment.SetEnvironmentVariable("CHORUS_CACHE", folder);
+        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+        {
+            try
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+            catch (IOException)
+            {
+                // Somebody still writes; the system's temporary folder is emptied anyway.
+            }
+        };
+    }
+}
