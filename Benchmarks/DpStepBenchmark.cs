@@ -2,8 +2,6 @@ using System.Diagnostics;
 using Chorus.Gpu.DpSgd;
 using Chorus.Gpu.Lora;
 using Chorus.Gpu.Runtime;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace Chorus.Benchmarks;
 
@@ -13,7 +11,7 @@ internal static class DpStepBenchmark
     public static int Run(BenchmarkArguments arguments)
     {
         var (device, type) = BenchmarkModel.Begin(arguments, "cuda");
-        cuda.synchronize(device.type == DeviceType.CUDA ? device : CUDA);
+        BenchmarkModel.Wait(device);
         long before = PeakMemory.Bytes(device) ?? 0; // the context itself
         string shape = arguments.Text("shape", "llama-13b");
         int batch = arguments.Int("batch", 8), time = arguments.Int("seq", 1024), rounds = arguments.Int("rounds", 5), steps = arguments.Int("steps", 6);
@@ -75,6 +73,7 @@ internal static class DpStepBenchmark
         SequenceLength = time,
         Optimizer = Enum.Parse<DpOptimizer>(arguments.Text("optimizer", "sgd"), ignoreCase: true),
         LearningRate = 1e-3,
+        Recording = Enum.Parse<StepRecording>(arguments.Text("recording", "auto"), ignoreCase: true),
         Seed = 1,
     };
 

@@ -23,7 +23,7 @@ static int Usage()
           chaos       --schedules 100 --from 1 --network auto|off
           kernels
           dp-step     --shape llama-13b --layers 0 --batch 8 --seq 1024 --dtype float32|bfloat16 --methods none,fused,... --train linear|all|none --lora 0
-                      --norm auto|gram|direct|kept --clipping PerLayer|Flat|AutoS --optimizer sgd|adamw --rounds 5 --steps 6 (memory: one method alone)
+                      --norm auto|gram|direct|kept --clipping PerLayer|Flat|AutoS --optimizer sgd|adamw --recording auto|on|off --rounds 5 --steps 6 (memory: one method alone)
           data-parallel  --device cuda --dtype bfloat16 --parts equal,noise,steps,dpo --shape llama-7b,llama-13b --layers 4 --batch 8 --seq 1024 --steps 8 --rounds 3
                       --ranks 0 (all) --collective auto|nccl|host --check-shape llama-1b --check-layers 2 --dpo-shape llama-1b --pairs 8 --pair-tokens 256
           generation  --shape {string.Join('|', BenchmarkModel.Names)} --device auto --dtype float32|bfloat16 --batch 256 --samples 10 --prompt 192 --new 64

@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Chorus.Gpu.Runtime;
+using static Chorus.Gpu.Cuda.DriverApi;
 using static TorchSharp.torch;
 
 namespace Chorus.Gpu.Cuda;
@@ -16,6 +18,7 @@ internal sealed unsafe class CudaGraph : IDisposable
     private const int RelaxedCapture = 2;   // cudaStreamCaptureModeRelaxed: other threads may go on as they like
 
     private static readonly Functions? Native = Functions.Find();
+    private static readonly ConcurrentDictionary<int, TorchStream.Stream> Streams = new();
 
     private readonly byte* _graph;
     private bool _recorded;
@@ -47,6 +50,35 @@ internal sealed unsafe class CudaGraph : IDisposable
             cuda.synchronize(device);
             Native.SetCurrent(before);
         }
+    }
+
+    /// <summary>The same for many short pieces of work: the device keeps them in order with what is on the thread's stream before and after, and the host waits for nothing.</summary>
+    public static void Between(Device device, Action work)
+    {
+        int index = Math.Max(0, device.index);
+        var before = Native!.Current((sbyte)index);
+        var own = Streams.GetOrAdd(index, i => Native.FromPool(0, (sbyte)i));
+        Order(index, before, own);
+        Native.SetCurrent(own);
+        try
+        {
+            work();
+        }
+        finally
+        {
+            Native.SetCurrent(before);
+            Order(index, own, before);
+        }
+    }
+
+    // What is on the first stream now is done before what comes on the second.
+    private static void Order(int device, TorchStream.Stream first, TorchStream.Stream second)
+    {
+        CudaDevice.Of(device).MakeCurrent();
+        Check(cuEventCreate(out var reached, EventDisableTiming), nameof(cuEventCreate));
+        Check(cuEventRecord(reached, TorchStream.HandleOf(first)), nameof(cuEventRecord));
+        Check(cuStreamWaitEvent(TorchStream.HandleOf(second), reached, 0), nameof(cuStreamWaitEvent));
+        Check(cuEventDestroy_v2(reached), nameof(cuEventDestroy_v2)); // once it has been reached
     }
 
     /// <summary>Records what the work launches, without running it.</summary>

@@ -8,7 +8,7 @@ namespace Chorus.Gpu.Cuda;
 internal static unsafe class TorchStream
 {
     private static readonly delegate* unmanaged<sbyte, Stream> CurrentOf;
-    private static readonly delegate* unmanaged<Stream*, nint> HandleOf;
+    private static readonly delegate* unmanaged<Stream*, nint> Handle;
 
     static TorchStream()
     {
@@ -18,7 +18,7 @@ internal static unsafe class TorchStream
             && NativeLibrary.TryGetExport(library, "_ZNK3c104cuda10CUDAStream6streamEv", out var handle))
         {
             CurrentOf = (delegate* unmanaged<sbyte, Stream>)current;
-            HandleOf = (delegate* unmanaged<Stream*, nint>)handle;
+            Handle = (delegate* unmanaged<Stream*, nint>)handle;
         }
     }
 
@@ -27,9 +27,11 @@ internal static unsafe class TorchStream
     {
         if (CurrentOf is null)
             return 0;
-        var stream = CurrentOf((sbyte)device);
-        return HandleOf(&stream);
+        return HandleOf(CurrentOf((sbyte)device));
     }
+
+    /// <summary>A stream's handle; only for streams that libtorch gave.</summary>
+    public static nint HandleOf(Stream stream) => Handle(&stream);
 
     /// <summary>A c10::cuda::CUDAStream: device type and index, then the stream's number.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -62,6 +62,9 @@ public sealed record DpSgdSettings
     /// <summary>Draws and noise follow from it, so that the run can be repeated, and whoever knows it can take the noise away. Null draws a secret.</summary>
     public ulong? Seed { get; init; }
 
+    /// <summary>Changes time, not the result.</summary>
+    public StepRecording Recording { get; init; }
+
     /// <summary>Checks how the values fit together.</summary>
     /// <exception cref="ArgumentException">The message says what does not fit.</exception>
     public void Validate(int examples)

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Chorus.Gpu.Collectives;
+using Chorus.Gpu.Cuda;
 using Chorus.Gpu.Lora;
 using Chorus.Gpu.Models;
 using static TorchSharp.torch;
@@ -29,6 +30,7 @@ public sealed partial class DpSgdTrainer : IDisposable
     private readonly ShardedParameters? _shards;
     private readonly IReadOnlyList<IReadOnlyList<ParameterPiece>> _pieces; // what this rank updates, bucket by bucket
     private readonly Tensor _lossSum; // float64 [2]: the sum of finite losses, and how many they are
+    private readonly RecordedMicroBatches? _recorded;
     private readonly Stopwatch _data = new();
     private readonly string _fingerprint;
     private long _notFiniteBefore, _tokens;
@@ -60,6 +62,7 @@ public sealed partial class DpSgdTrainer : IDisposable
         (_model, _adapter, _examples, _settings, _kernels, _group) = (model, adapter, examples, s, kernels ?? DpKernels.For(model.Device), group);
         _secret = s.Seed is { } seed ? RunSecret.FromSeed(seed) : RunSecret.New();
         _source = s.Method == DpMethod.None ? new PlainGradients(model, adapter) : new PrivateGradients(model, adapter, s.Clipping, s.Method, _kernels);
+        _recorded = group is null ? RecordedMicroBatches.For(model, _source, s) : null;
         if (group is not null)
         {
             _shards = new ShardedParameters(Parameters, group, sumType);
@@ -90,6 +93,14 @@ public sealed partial class DpSgdTrainer : IDisposable
     {
         if (StepsDone == int.MaxValue)
             throw new InvalidOperationException("a run has at most 2^31 - 1 steps");
+        if (_recorded is not null)
+            CudaGraph.Between(_model.Device, StepOnce); // recording needs a stream that is not the default
+        else
+            StepOnce();
+    }
+
+    private void StepOnce()
+    {
         if (_group is not null && !_together)
             LoadState(null);
         uint step = (uint)StepsDone;
@@ -131,6 +142,7 @@ public sealed partial class DpSgdTrainer : IDisposable
 
     public void Dispose()
     {
+        _recorded?.Dispose();
         _source.Dispose();
         _shards?.Dispose();
         foreach (var piece in _pieces.SelectMany(p => p))
@@ -156,7 +168,7 @@ public sealed partial class DpSgdTrainer : IDisposable
         _data.Start();
         var batch = SampleBatch.Of(samples, _settings.SequenceLength, _model.Device);
         _data.Stop();
-        var losses = _source.Accumulate(batch.Batch, batch.Lengths, () => batch.Losses(_model, _settings.Loss)).to_type(ScalarType.Float64);
+        var losses = (_recorded?.Accumulate(batch) ?? _source.Accumulate(batch.Batch, batch.Lengths, () => batch.Losses(_model, _settings.Loss))).to_type(ScalarType.Float64);
         var counts = losses.isfinite();
         if (batch.Lengths is not null)
             counts.logical_and_(batch.Lengths.gt(0));
@@ -206,7 +218,7 @@ public sealed partial class DpSgdTrainer : IDisposable
     private string Fingerprint()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var s = _settings with { PhysicalBatch = 1, Seed = null };
+        var s = _settings with { PhysicalBatch = 1, Seed = null, Recording = StepRecording.Auto };
         hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{_model.Shape} {_model.Type} {s} {_adapter?.Settings} {_settings.Seed}")));
         foreach (var example in _examples)
         {

@@ -162,6 +162,8 @@ public sealed class PlainGradients(CausalModel model, LoraAdapter? adapter) : IG
             // Autograd adds to a gradient that is there already, in its own memory.
             if (parameter.Memory is not null && parameter.Gradient is null)
                 parameter.Parameter.grad = parameter.SetTarget();
+            else if (parameter.Gradient is { } begun && parameter.Parameter.grad is null)
+                parameter.Parameter.grad = begun;
         }
         var values = losses();
         values.sum().backward();

@@ -27,6 +27,8 @@ public static class NamedShapes
             if (device.type == DeviceType.CPU && type == ScalarType.Float32)
                 return new SeededWeights(seed, device);
             random.manual_seed((long)seed);
+            if (device.type == DeviceType.CUDA)
+                cuda.manual_seed_all((long)seed);
             return new DeviceWeights(device, type);
         }
         lock (Drawing)

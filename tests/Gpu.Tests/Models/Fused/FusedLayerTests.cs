@@ -74,9 +74,12 @@ public sealed class FusedLayerTests : IDisposable
     {
         var random = new Random(5);
         int[][] samples = [.. Enumerable.Range(0, 6).Select(i => Enumerable.Range(0, i == 2 ? 70 : 257).Select(_ => random.Next(1000)).ToArray())];
+        double? checksum = null;
         Dictionary<string, Tensor> Sums(DpMethod method, NormMethod norm)
         {
             using var model = NamedShapes.Create("llama-1b", 1, CUDA, ScalarType.BFloat16, 7);
+            double weights = model.parameters().Sum(p => p.to_type(ScalarType.Float64).sum().cpu().item<double>());
+            Assert.Equal(checksum ??= weights, weights);
             using var source = new PrivateGradients(model, null, new ClippingSettings { Threshold = 1e-3, NormMethod = norm }, method);
             using var batch = NewDisposeScope();
             var samplesThere = SampleBatch.Of(samples, 256, CUDA);
