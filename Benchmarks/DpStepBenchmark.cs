@@ -8,6 +8,9 @@ namespace Chorus.Benchmarks;
 /// <summary>Whole training steps by several methods on one model, in turns in one process: medians of tokens/s, and their ratio to the first.</summary>
 internal static class DpStepBenchmark
 {
+    // A recording is made after a few steps of each trainer.
+    private const int WarmUpSteps = 5;
+
     public static int Run(BenchmarkArguments arguments)
     {
         var (device, type) = BenchmarkModel.Begin(arguments, "cuda");
@@ -36,8 +39,8 @@ internal static class DpStepBenchmark
                 long begun = Stopwatch.GetTimestamp();
                 do // the first time until the run-time has compiled its code for good
                 {
-                    trainer.Step();
-                    trainer.Step();
+                    for (int i = 0; i < WarmUpSteps; i++)
+                        trainer.Step();
                     BenchmarkModel.Wait(device);
                 }
                 while (round == 0 && Stopwatch.GetElapsedTime(begun).TotalSeconds < warmUp);

@@ -2,6 +2,7 @@
 using System.Diagnostics;
 using Chorus.Gpu.Cuda;
 using Chorus.Gpu.Models;
+using Chorus.Gpu.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -116,6 +117,7 @@ internal sealed class RecordedMicroBatches : IDisposable
 
     private Recording Record(bool begin)
     {
+        CachedMemory.Release(_model.Device); // a recording has memory of its own, and what plain runs used would lie idle beside it
         var graph = new CudaGraph();
         Tensor losses = null!;
         graph.Record(() => losses = Plain(_inputs!).DetachFromDisposeScope());

@@ -86,6 +86,7 @@ internal sealed class LayerFunction : autograd.MultiTensorFunction<LayerFunction
                 g.Dispose();
             if (dx is not null)
                 HandedOver.Give(dx);
+            ctx.Dispose(); // what was saved: the node itself lives until the whole graph goes
         }
         catch (Exception e)
         {

@@ -91,6 +91,7 @@ internal abstract class FusedLayer
                 }
                 foreach (var g in grad_outputs)
                     g.Dispose();
+                ctx.Dispose(); // what was saved: the node itself lives until the whole graph goes
             }
             catch (Exception e)
             {

@@ -96,7 +96,7 @@ public sealed class FusedLayerTests : IDisposable
                 if (!name.Contains("embed", StringComparison.Ordinal))
                     Assert.True(first[name].equal(second[name]).all().cpu().item<bool>(), $"{name}, {norm}: not the same bits");
                 double error = (first[name] - e).norm().cpu().item<float>() / e.norm().cpu().item<float>();
-                Assert.True(error < 1.5e-2, $"{name}, {norm}: {error:E2}"); // roundings of bfloat16 in factors, operands and sums
+                Assert.True(error < 2.5e-2, $"{name}, {norm}: {error:E2}"); // roundings of bfloat16 in factors, operands and sums, here and in the explicit gradients
             }
         }
     }
