@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
 using Chorus.Actors.Runs;
+using Chorus.Actors.Settings;
 using Chorus.Simulation.Popri;
 
 namespace Chorus.Actors.Watch;
 
 /// <summary>Two candidates for one prompt, and how far apart the clients' noised votes put them.</summary>
-/// <param name="Margin">Difference of the mean votes.</param>
+/// <param name="Margin">Difference of the mean votes; NaN where it is not known.</param>
 public sealed record JudgedPair(string Chosen, string Rejected, double Margin);
 
 /// <summary>
@@ -29,10 +30,10 @@ public sealed record RoundTexts(int Round, ImmutableArray<JudgedPair> Pairs, Imm
     {
         ArgumentNullException.ThrowIfNull(facts);
         ArgumentNullException.ThrowIfNull(state);
-        if (state.Rounds is not [.., var last])
+        if (state.Rounds is not [.., var last] || !facts.Plan.WritesTexts)
             return null;
         var folder = facts.Folder;
-        var (judged, written) = (last.Release is not null && File.Exists(folder.Pairs(last.Round)), state.Synthetic is not null && File.Exists(folder.Samples));
+        var (judged, written) = (last.Release is not null && (IsEvolution(facts) || File.Exists(folder.Pairs(last.Round))), state.Synthetic is not null && File.Exists(folder.Samples));
         if (shown is not null && (shown.Round, shown.Pairs.Length > 0, shown.SamePrompts) == (last.Round, judged, written))
             return shown;
         try
@@ -54,18 +55,33 @@ public sealed record RoundTexts(int Round, ImmutableArray<JudgedPair> Pairs, Imm
         }
     }
 
-    private static ImmutableArray<JudgedPair> Judged(RunFacts facts, CandidateFile candidates)
+    private static bool IsEvolution(RunFacts facts) => facts.Settings.Method is Method.Pe or Method.PeSft;
+
+    /// <summary>What was released is a number a candidate, unless it was released in fewer dimensions: then how far apart is not said.</summary>
+    private static ImmutableArray<JudgedPair> Judged(RunFacts facts, CandidateFile file)
     {
-        var folder = facts.Folder;
-        var scores = RunFolder.ReadJson<Release>(folder.Release(candidates.Round)).Scores(facts.Settings.Clients.Cohort.ExpectedSize(facts.Clients));
-        return
-        [
-            .. RunFolder.ReadJson<PreferencePair[]>(folder.Pairs(candidates.Round))
-                .Where(p => p.Chosen < candidates.Candidates.Length && p.Rejected < candidates.Candidates.Length && Math.Max(p.Chosen, p.Rejected) < scores.Length)
-                .Select(p => new JudgedPair(candidates.Candidates[p.Chosen].Text, candidates.Candidates[p.Rejected].Text, scores[p.Chosen] - scores[p.Rejected]))
-                .OrderByDescending(p => p.Margin)
-                .Take(Shown),
-        ];
+        var (folder, candidates, round) = (facts.Folder, file.Candidates, file.Round);
+        var votes = RunFolder.ReadJson<Release>(folder.Release(round)).Sums();
+        var known = votes.Length == candidates.Length;
+        if (known)
+        {
+            var expected = RunContext.ExpectedCohortOf(facts.Settings, facts.Clients);
+            votes = [.. votes.Select(v => v / expected)];
+        }
+
+        JudgedPair Pair(int chosen, int rejected) => new(candidates[chosen].Text, candidates[rejected].Text, known ? votes[chosen] - votes[rejected] : double.NaN);
+        if (!IsEvolution(facts))
+        {
+            var pairs = RunFolder.ReadJson<PreferencePair[]>(folder.Pairs(round))
+                .Where(p => p.Chosen < candidates.Length && p.Rejected < candidates.Length)
+                .Select(p => Pair(p.Chosen, p.Rejected));
+            return [.. (known ? pairs.OrderByDescending(p => p.Margin) : pairs).Take(Shown)];
+        }
+
+        if (!known)
+            return [];
+        int[] ranked = [.. Enumerable.Range(0, votes.Length).OrderByDescending(i => votes[i]).ThenBy(i => i)];
+        return [.. Enumerable.Range(0, Math.Min(Shown, ranked.Length / 2)).Select(i => Pair(ranked[i], ranked[^(i + 1)]))];
     }
 
     private static ImmutableArray<string> OnePerPrompt(CandidateFile file) =>

@@ -25,10 +25,17 @@ public sealed record RunFacts
 
     public required double Delta { get; init; }
 
-    /// <summary>What one round releases.</summary>
-    public required PrivacyEvent Release { get; init; }
+    /// <summary>Noise standard deviation over sensitivity; 0 in a run without noise.</summary>
+    public required double NoiseMultiplier { get; init; }
 
-    public int Rounds => Settings.Rounds;
+    /// <summary>What the run pays for.</summary>
+    public RunCharges Charges => RunCharges.Of(Settings, Clients, NoiseMultiplier);
+
+    /// <summary>Which steps it consists of.</summary>
+    public RunPlan Plan => RunPlan.Of(Settings);
+
+    /// <summary>Rounds in which clients are asked; 0 where the method asks none.</summary>
+    public int Rounds => Plan.Rounds;
 
     /// <summary>Whether other runs are paid from the same budget.</summary>
     public bool SharedLedger => Settings.Privacy.Ledger.Length > 0;
@@ -45,7 +52,7 @@ public sealed record RunFacts
             Data = context.Corpus.Name,
             Clients = context.Clients,
             Delta = context.Delta,
-            Release = context.ReleaseEvent,
+            NoiseMultiplier = context.NoiseMultiplier,
         };
     }
 
@@ -61,7 +68,7 @@ public sealed record RunFacts
         if (state.Started is not { } started)
             throw new SettingsException($"the run in {folder.Path} has not begun: start it with chorus simulate --resume --out {folder.Path} --dashboard");
         var (delta, privacy) = (settings.Privacy.DeltaFor(started.Clients), settings.Privacy);
-        var noise = privacy.NoiseMultiplier ?? NoiseSearch.NoiseMultiplier(privacy.Epsilon, delta, settings.Rounds, settings.SamplingOf(started.Clients), privacy.Adjacency);
+        var noise = privacy.NoiseMultiplier ?? RunCharges.NoiseFor(settings, started.Clients, delta);
         return new RunFacts
         {
             Run = started.Run,
@@ -71,7 +78,7 @@ public sealed record RunFacts
             Data = settings.Data.Directory.Length > 0 ? Path.GetFileName(settings.Data.Directory) : $"{settings.Data.Synthesis!.Flavour}, synthesised".ToLowerInvariant(),
             Clients = started.Clients,
             Delta = delta,
-            Release = new PrivacyEvent(Mechanism.DiscreteGaussian, noise, settings.SamplingOf(started.Clients)),
+            NoiseMultiplier = noise,
         };
     }
 
@@ -83,7 +90,7 @@ public sealed record RunFacts
     {
         var privacy = Settings.Privacy;
         if (!SharedLedger)
-            return new BudgetBought(privacy.Epsilon, RoundSearch.Affordable(Release, privacy.Adjacency, privacy.Epsilon, Delta, known: Rounds));
+            return new BudgetBought(privacy.Epsilon, Affordable(privacy.Adjacency, privacy.Epsilon, Delta, Charges.All.Length, []));
         var journal = LedgerFiles.JournalIn(privacy.Ledger);
         if (!File.Exists(journal))
             return new BudgetBought(privacy.LedgerEpsilon ?? privacy.Epsilon, null);
@@ -91,7 +98,18 @@ public sealed record RunFacts
         var own = RunCoordinatorActor.ChargesOf(Run, Instance);
         var others = books.Charges.Where(c => !c.Key.StartsWith(own, StringComparison.Ordinal)).Select(c => c.Value);
         var spent = (books.History with { Events = [.. others] }).Grouped().Events;
-        return new BudgetBought(books.Budget!.Epsilon, RoundSearch.Affordable(Release, books.Budget.Adjacency, books.Budget.Epsilon, books.Budget.Delta, spent: spent));
+        return new BudgetBought(books.Budget!.Epsilon, Affordable(books.Budget.Adjacency, books.Budget.Epsilon, books.Budget.Delta, 0, spent));
+    }
+
+    /// <param name="known">Charges that are known to fit.</param>
+    /// <returns>Rounds; null where rounds are not what is paid for, or cost nothing.</returns>
+    private int? Affordable(Adjacency adjacency, double epsilon, double delta, int known, IReadOnlyCollection<PrivacyEvent> spent)
+    {
+        var charges = Charges.All;
+        if (Rounds == 0 || charges.IsEmpty || !double.IsFinite(epsilon))
+            return null;
+        var roundsACharge = (Rounds + charges.Length - 1) / charges.Length;
+        return roundsACharge * RoundSearch.Affordable(charges[0].Event, adjacency, epsilon, delta, known, spent: spent);
     }
 }
 

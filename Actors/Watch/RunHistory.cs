@@ -75,11 +75,15 @@ public sealed record RunHistory(RunState State, ImmutableArray<PhaseSpan> Phases
         ReleaseMade m when m.ClientsCounted < m.ClientsSampled =>
             (HappeningKind.Warning, FormattableString.Invariant($"round {m.Round} closed without {m.ClientsSampled - m.ClientsCounted:N0} of {m.ClientsSampled:N0} clients")),
         RoundEvaluated m => (HappeningKind.Round, FormattableString.Invariant(
-            $"round {m.Round} is done: {State.Rounds[^1].Release!.ClientsCounted:N0} clients, {(m.Fid is { } fid ? FormattableString.Invariant($"FID {fid:0.####}, ") : "")}epsilon {State.Rounds[^1].Release!.Spend.Epsilon:0.###}")),
+            $"round {m.Round} is done: {State.Rounds[^1].Release!.ClientsCounted:N0} clients{Asked(State.Rounds[^1].Release!)}, {(m.Fid is { } fid ? FormattableString.Invariant($"FID {fid:0.####}, ") : "")}epsilon {State.Rounds[^1].Release!.Spend.Epsilon:0.###}")),
         SyntheticWritten m => (HappeningKind.Run, FormattableString.Invariant($"{m.Count:N0} synthetic texts are written")),
-        DownstreamMeasured m when m.Arms.FirstOrDefault(a => a.Name == "popri") is { } arm =>
+        DownstreamMeasured m when m.Arms.FirstOrDefault(a => a.Name is not ("floor" or "ceiling")) is { } arm =>
             (HappeningKind.Run, FormattableString.Invariant($"the downstream model predicts {arm.TestAccuracy:0.0%} of held-out tokens")),
         RunFinished => (HappeningKind.Run, "the run is done"),
         _ => null,
     };
+
+    private static string Asked(ReleaseMade release) => release.Turnout is { } turnout && turnout.Asked > release.ClientsCounted
+        ? FormattableString.Invariant($" of {turnout.Asked:N0} asked")
+        : "";
 }

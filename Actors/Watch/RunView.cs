@@ -94,7 +94,7 @@ public sealed record RunView
     };
 
     /// <summary>The step after the last durable event: what goes on, or would.</summary>
-    public (RunStep Step, int Round) AtWork => History.State.Next(Facts.Rounds, Facts.Settings.Evaluation.Downstream);
+    public (RunStep Step, int Round) AtWork => History.State.Next(Facts.Plan);
 
     public RunView With(StepBegan began, DateTimeOffset at) => began.Run != Facts.Run ? this : this with { Progress = null, StepSince = at };
 

@@ -22,7 +22,7 @@ internal static class NowPart
             RunStatus.Ended => "ended early",
             RunStatus.Paused => round > 0 ? $"paused before round {round}" : "paused",
             RunStatus.Elsewhere => "not running here",
-            _ => round > 0 && !IsPreparing(view) ? $"round {round}/{view.Facts.Rounds}, {Word(step)} {Percent(view)}" : $"{view.Progress?.Stage ?? RunTrace.NameOf(step)} {Percent(view)}",
+            _ => round > 0 && !IsPreparing(view) ? $"round {round}/{view.Facts.Rounds}, {Word(view)} {Percent(view)}" : $"{view.Progress?.Stage ?? RunTrace.NameOf(step)} {Percent(view)}",
         };
         return $"{where.Trim()} · {view.Facts.Settings.Name} · Chorus";
     }
@@ -46,7 +46,7 @@ internal static class NowPart
             RunStatus.Paused => round > 0 ? $"Paused before round {round} of {rounds}" : "Paused after the last round",
             RunStatus.Elsewhere => round > 0 ? $"{of}, not running here" : "Not running here",
             _ when IsPreparing(view) => Capital(Doing(view)),
-            _ => round > 0 ? $"{of}: {Phases.Doing(step)}" : Capital(Phases.Doing(step)),
+            _ => round > 0 ? $"{of}: {Phases.Doing(step, view.Facts.Settings.Method)}" : Capital(Phases.Doing(step, view.Facts.Settings.Method)),
         };
     }
 
@@ -54,7 +54,9 @@ internal static class NowPart
     {
         if (QualityPart.AccuracyOf(view) is { } accuracy && RunResult.ShareOfGap(accuracy) is { } closed)
             return closed >= 0.02 ? $"Done: {Words.Percent(closed, 0)} of the gap between public and private training data is closed" : "Done: the gap between public and private training data is not closed";
-        return $"Done: {Words.Counted(view.History.RoundsDone, "round")}, ε {Words.Number(view.History.State.Rounds.LastOrDefault()?.Release?.Spend.Epsilon)}";
+        return view.History.RoundsDone > 0
+            ? $"Done: {Words.Counted(view.History.RoundsDone, "round")}, ε {Words.Number(view.History.State.Rounds.LastOrDefault()?.Release?.Spend.Epsilon)}"
+            : "Done";
     }
 
     private static bool IsPreparing(RunView view) =>
@@ -73,7 +75,7 @@ internal static class NowPart
         if (round == 0 || view.Status is RunStatus.Done || IsPreparing(view))
             return Html.Empty;
         var state = view.History.State.Rounds.FirstOrDefault(r => r.Round == round);
-        return Html.Of($"""<ol class="steps" aria-label="Steps of round {round}">{Html.Join(Phases.OfARound.Select((p, i) => Step(view, p.Step, p.Name, i + 1, p.Step == step, state)))}</ol>""");
+        return Html.Of($"""<ol class="steps" aria-label="Steps of round {round}">{Html.Join(Phases.OfARound(view.Facts.Settings.Method).Select((p, i) => Step(view, p.Step, p.Name, i + 1, p.Step == step, state)))}</ol>""");
     }
 
     private static Html Step(RunView view, RunStep step, string name, int lane, bool atWork, RoundState? state)
@@ -117,7 +119,7 @@ internal static class NowPart
 
     private static string Percent(RunView view) => view.Progress is { Total: > 0 } p ? Words.Percent(Math.Min(1, (double)p.Done / p.Total), 0) : "";
 
-    private static string Word(RunStep step) => Phases.OfARound.FirstOrDefault(p => p.Step == step).Name ?? "";
+    private static string Word(RunView view) => Phases.OfARound(view.Facts.Settings.Method).FirstOrDefault(p => p.Step == view.AtWork.Step).Name ?? "";
 
     private static string Capital(string sentence) => char.ToUpperInvariant(sentence[0]) + sentence[1..];
 }

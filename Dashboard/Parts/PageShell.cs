@@ -60,7 +60,7 @@ internal static class PageShell
             <section id="time" aria-labelledby="time-heading"><h2 id="time-heading">Time</h2><div class="card">{Place("timeline")}</div></section>
             <section id="quality" aria-labelledby="quality-heading"><h2 id="quality-heading">Quality and privacy</h2>
             <div class="charts three">
-            {Card("accuracy", "Accuracy between floor and ceiling", "A small model trained on public texts alone, with the synthetic texts, and with the private texts themselves.")}
+            {Card("accuracy", "Accuracy between floor and ceiling", "A small model trained on public texts alone, by the run's method, and with the private texts themselves.")}
             {Card("distance", "Distance to the clients' texts", "Fréchet distance between candidates and held-out texts; lower is nearer.")}
             {Card("epsilon", "Privacy spent", "Epsilon after each round against the budget.")}
             </div>

@@ -1,3 +1,4 @@
+using Chorus.Actors.Settings;
 using Chorus.Actors.Watch;
 using Chorus.Simulation.Report;
 
@@ -11,20 +12,20 @@ internal static class QualityPart
     {
         if (view.History.State.Downstream is not { } measured)
             return null;
-        return new AccuracyResult(Of("floor"), Of("popri"), Of("ceiling"));
+        return new AccuracyResult(Of("floor"), Of(view.Facts.Settings.Method.NameOf()), Of("ceiling"));
 
         double? Of(string arm) => measured.Arms.FirstOrDefault(a => a.Name == arm)?.TestAccuracy;
     }
 
     public static Html Accuracy(RunView view) => AccuracyOf(view) is { } accuracy
-        ? ReportCharts.Accuracy(accuracy)
-        : RoundCharts.Nothing(view.Facts.Settings.Evaluation.Downstream ? "It is measured after the last round." : "This run does not measure it (evaluation.downstream is off).");
+        ? ReportCharts.Accuracy(accuracy, view.Facts.Settings.Method.NameOf())
+        : RoundCharts.Nothing(view.Facts.Plan.Downstream ? "It is measured after the last round." : "This run does not measure it.");
 
-    public static Html Distance(RunView view) => view.Facts.Settings.Evaluation.Distances
+    public static Html Distance(RunView view) => view.Facts.Plan.WritesTexts && view.Facts.Settings.Evaluation.Distances
         ? RoundCharts.Distance(
             [.. view.History.State.Rounds.Where(r => r.Evaluated?.Fid is { } f && double.IsFinite(f)).Select(r => (r.Round, r.Evaluated!.Fid!.Value))],
             view.Facts.Rounds)
-        : RoundCharts.Nothing("This run does not measure it (evaluation.distances is off).");
+        : RoundCharts.Nothing("This run does not measure it.");
 
     public static Html Privacy(RunView view) => RoundCharts.Privacy(
         [.. view.History.State.Rounds.Where(r => r.Release is { } release && double.IsFinite(release.Spend.Epsilon)).Select(r => (r.Round, r.Release!.Spend.Epsilon))],

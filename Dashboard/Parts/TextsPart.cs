@@ -17,7 +17,7 @@ internal static class TextsPart
 
     private static Html Pairs(RoundTexts texts) => texts.Pairs.IsEmpty
         ? Html.Of($"""<p class="nothing">The clients' votes on this round are not in yet.</p>""")
-        : Beside("chosen", "rejected", texts.Pairs.Select(p => (p.Chosen, p.Rejected, $"mean votes {Words.Short(p.Margin)} apart")), firstIsMarked: true);
+        : Beside("chosen", "rejected", texts.Pairs.Select(p => (p.Chosen, p.Rejected, double.IsFinite(p.Margin) ? $"mean votes {Words.Short(p.Margin)} apart" : "")), firstIsMarked: true);
 
     private static Html Written(RoundTexts texts) => Html.Of($"""
         <div class="card"><h3>What it writes before it has learned</h3><p>Candidates of round 1.</p><div class="pairs">{Html.Join(texts.Before.Select(t => Html.Of($"""<figure class="pair one"><blockquote>{t}</blockquote></figure>""")))}</div></div>

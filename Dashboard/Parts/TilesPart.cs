@@ -52,6 +52,8 @@ internal static class TilesPart
         var loses = lost == 0 ? "none lost" : $"{Words.Count(lost)} lost in all";
         if (view is { Status: RunStatus.Running or RunStatus.Pausing, AtWork: (RunStep.CollectFeedback, var round), Progress: { Stage: "feedback", Total: > 0 } p })
             return Tile($"{Words.Count(p.Done)} / {Words.Count(p.Total)}", $"clients counted in round {round}; {loses}");
+        if (last?.Turnout is { } turnout)
+            return Tile($"{Words.Count(last.ClientsCounted)} / {Words.Count(turnout.Asked)}", $"clients answered in round {view.History.Releases}; {loses}");
         return last is null
             ? Tile(Words.Count(view.Facts.Clients), "clients")
             : Tile($"{Words.Count(last.ClientsCounted)} / {Words.Count(last.ClientsSampled)}", $"clients counted in round {view.History.Releases}; {loses}");

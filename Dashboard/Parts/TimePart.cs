@@ -9,7 +9,7 @@ internal static class TimePart
 {
     public static Html Draw(RunView view)
     {
-        var phases = view.History.Phases;
+        var (phases, lanes) = (view.History.Phases, Phases.Lanes(view.Facts.Settings.Method));
         var begun = phases is [var first, ..] ? first.From : view.History.Last ?? view.StepSince;
         double At(DateTimeOffset time) => (time - begun).TotalSeconds;
         List<TimeLine.Bar> bars = [.. phases.Select(p => new TimeLine.Bar(Phases.LaneOf(p.Step), At(p.From), At(p.To)))];
@@ -19,8 +19,8 @@ internal static class TimePart
             return Html.Of($"""<p class="nothing">Nothing is done yet.</p>""");
         (int, double)[] rounds = [.. phases.Where(p => p.Step == RunStep.Generate).DistinctBy(p => p.Round).Select(p => (p.Round, At(p.From)))];
         var sums = phases.GroupBy(p => Phases.LaneOf(p.Step)).OrderBy(g => g.Key)
-            .Select(g => $"{Phases.Lanes[g.Key]} {Words.Duration(g.Sum(p => (p.To - p.From).TotalSeconds))}");
-        return TimeLine.Draw("time-line", $"Time line of {Words.Counted(rounds.Length, "round")}: {string.Join(", ", sums.DefaultIfEmpty("nothing is done yet"))}", Phases.Lanes, bars, rounds);
+            .Select(g => $"{lanes[g.Key]} {Words.Duration(g.Sum(p => (p.To - p.From).TotalSeconds))}");
+        return TimeLine.Draw("time-line", $"Time line of {Words.Counted(rounds.Length, "round")}: {string.Join(", ", sums.DefaultIfEmpty("nothing is done yet"))}", lanes, bars, rounds);
     }
 
     private static TimeLine.Bar AtWork(RunView view, Func<DateTimeOffset, double> at)

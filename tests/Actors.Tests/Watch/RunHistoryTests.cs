@@ -77,7 +77,7 @@ public sealed class RunHistoryTests(ReferenceRun reference)
         Assert.Equal(RunStatus.Done, view.Status);
         Assert.Equal(report.Run, view.Facts.Run);
         Assert.Equal(report.Clients, view.Facts.Clients);
-        Assert.Equal((report.Privacy.Delta, report.Privacy.NoiseMultiplier), (view.Facts.Delta, view.Facts.Release.NoiseMultiplier));
+        Assert.Equal((report.Privacy.Delta, report.Privacy.NoiseMultiplier), (view.Facts.Delta, view.Facts.NoiseMultiplier));
         Assert.Equal(report.Rounds.Select(r => (r.Fid, r.EpsilonSoFar)), view.History.State.Rounds.Select(r => (r.Evaluated!.Fid, r.Release!.Spend.Epsilon)));
         Assert.Equal(new BudgetBought(8, 2), view.Budget); // the noise was derived from two rounds
         Assert.Equal(

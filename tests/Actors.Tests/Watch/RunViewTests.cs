@@ -98,7 +98,7 @@ public sealed class RunViewTests : IDisposable
         var device = Assert.Single(view.Nodes.Single().Devices);
         Assert.Equal(("cuda:0", 2000.0, 3e9, 8e9), (device.Name, device.TokensPerSecond, device.MemoryUsed, device.MemoryTotal));
         Assert.Equal([("backward", 0.5), ("forward", 0.25)], device.Parts.ToArray());
-        Assert.Equal([0, 2000], view.Tokens["a:1 cuda:0"]);
+        Assert.Equal([0, 2000], view.Tokens["a:1 cuda:0"].ToArray());
     }
 
     [Fact]
