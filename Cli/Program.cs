@@ -14,6 +14,7 @@ var root = new RootCommand("Chorus simulates private federated learning on text 
 {
     SimulateCommand.Create(),
     NodeCommand.Create(),
+    DashboardCommand.Create(),
     ReportCommand.Create(),
     DataCommand.Create(),
     AccountCommand.Create(),

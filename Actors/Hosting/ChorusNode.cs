@@ -16,6 +16,7 @@ using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Actors.Telemetry;
+using Chorus.Actors.Watch;
 using Chorus.Gpu.Runtime;
 using Microsoft.Data.Sqlite;
 
@@ -29,6 +30,10 @@ public sealed class ChorusNode : IAsyncDisposable
     private const string PolicyName = "policy";
     private const string EvaluatorName = "evaluator";
     private const string BlocksName = "client-blocks";
+
+    /// <summary>The actor, on every node, that tells watchers how the node is.</summary>
+    internal const string VitalsName = "vitals";
+
     private const int Shards = 100;
 
     private static readonly TimeSpan MetricsEvery = TimeSpan.FromSeconds(1);
@@ -50,6 +55,9 @@ public sealed class ChorusNode : IAsyncDisposable
     private ChorusNode(ActorSystem system, DeviceThread? device) => (System, _device) = (system, device);
 
     public ActorSystem System { get; }
+
+    /// <summary>The proxy of the run's coordinator.</summary>
+    public IActorRef Coordinator { get; private set; } = ActorRefs.Nobody;
 
     /// <summary>host:port by which other nodes join this one.</summary>
     public string Address => $"{Cluster.Get(System).SelfAddress.Host}:{Cluster.Get(System).SelfAddress.Port}";
@@ -184,7 +192,7 @@ public sealed class ChorusNode : IAsyncDisposable
     private async Task StartActorsAsync(NodeOptions options)
     {
         System.ActorOf(NodeMetricsActor.Props(Measured, MetricsEvery), "metrics");
-        var coordinator = Proxy(CoordinatorName, "coordinator");
+        var coordinator = Coordinator = Proxy(CoordinatorName, "coordinator");
         var sharding = ClusterSharding.Get(System);
         var extractor = new BlockMessages();
         var settings = ClusterShardingSettings.Create(System).WithRole("client");
@@ -204,6 +212,7 @@ public sealed class ChorusNode : IAsyncDisposable
             blocks = await sharding.StartProxyAsync(BlocksName, "client", extractor);
         }
 
+        System.ActorOf(NodeVitalsActor.Props(blocks, MetricsEvery), VitalsName);
         if (options.Roles.Contains("policy"))
             Singleton(PolicyActor.Props(_device!, options.Policy!), PolicyName, "policy");
         if (options.Roles.Contains("trainer"))

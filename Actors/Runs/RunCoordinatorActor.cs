@@ -22,6 +22,9 @@ namespace Chorus.Actors.Runs;
 /// </summary>
 public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithTimers
 {
+    /// <summary>Under this id a run persists in its journal.</summary>
+    public const string RunPersistenceId = "run";
+
     private const string RepeatKey = "repeat-request";
 
     private static readonly TimeSpan RepeatEvery = TimeSpan.FromSeconds(20);
@@ -60,7 +63,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         });
     }
 
-    public override string PersistenceId => "run";
+    public override string PersistenceId => RunPersistenceId;
 
     public ITimerScheduler Timers { get; set; } = null!;
 
@@ -114,8 +117,10 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         Command<LedgerProtocol.ChargeRefused>(refused => End(RunOutcome.BudgetRefused, refused.Message));
     }
 
-    private LedgerProtocol.MakeCharge Named(RunCharge charge) =>
-        new($"{_context.Run}{(_context.Instance.Length > 0 ? $".{_context.Instance}" : "")}/{charge.Name}", charge.Event);
+    /// <summary>What the ids of a run's charges begin with.</summary>
+    public static string ChargesOf(string run, string instance) => $"{run}{(instance.Length > 0 ? $".{instance}" : "")}/";
+
+    private LedgerProtocol.MakeCharge Named(RunCharge charge) => new($"{ChargesOf(_context.Run, _context.Instance)}{charge.Name}", charge.Event);
 
     /// <summary>Refused here, a run that its budget cannot bear has asked no client yet.</summary>
     private void CheckPlan(LedgerProtocol.LedgerReady ready)
@@ -139,6 +144,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         if (HoldsBefore(step))
             return;
         _trace.Enter(step, round);
+        Context.System.EventStream.Publish(new StepBegan(_context.Run, step, round));
         try
         {
             Begin(step, round);

@@ -36,6 +36,9 @@ public sealed class RunFolder(string path)
 
     public string Report => In("report.html");
 
+    /// <summary>What whoever pauses or stops the run from its page must bear; only its owner can read it.</summary>
+    public string PageToken => In("page.token");
+
     public string Candidates(int round) => In("rounds", Number(round), "candidates.json");
 
     public string CandidateEmbeddings(int round) => In("rounds", Number(round), "candidates.bin");

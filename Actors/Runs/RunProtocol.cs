@@ -54,6 +54,10 @@ public static class RunProtocol
     /// <summary>Published on the event stream of the coordinator's node: what goes on now.</summary>
     public sealed record RunProgress(string Run, int Round, string Stage, long Done, long Total, string Detail);
 
+    /// <summary>Published on the event stream of the coordinator's node: all before it is durable, and this step begins.</summary>
+    /// <param name="Round">0 where the step belongs to none.</param>
+    public sealed record StepBegan(string Run, RunStep Step, int Round);
+
     /// <summary>Published on the event stream of the coordinator's node: a round is done.</summary>
     public sealed record RoundReported(string Run, int Round, int ClientsCounted, double? Fid, double Epsilon, string ReleaseSha256);
 

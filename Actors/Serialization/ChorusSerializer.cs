@@ -11,6 +11,7 @@ using Chorus.Actors.Evaluation;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
+using Chorus.Actors.Watch;
 
 namespace Chorus.Actors.Serialization;
 
@@ -58,6 +59,8 @@ public sealed class ChorusSerializer(ExtendedActorSystem system) : SerializerWit
         ("evaluation/done/1", typeof(EvaluationProtocol.DownstreamDone)),
         ("step/progress/1", typeof(StepProgress)),
         ("step/failed/1", typeof(StepFailed)),
+        ("watch/node/1", typeof(VitalsProtocol.WatchNode)),
+        ("watch/vitals/1", typeof(VitalsProtocol.NodeVitals)),
     ];
 
     // Read for ever, written no more.

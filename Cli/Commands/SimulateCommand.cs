@@ -32,7 +32,7 @@ internal static class SimulateCommand
     {
         var command = new Command("simulate", "Runs private federated learning over client actors and writes a report.")
         {
-            Run, Data, Out, Rounds, Clients, Seed, Epsilon, Ledger, LedgerEpsilon, Device, Set, Diagnostics, Resume, Nodes,
+            Run, Data, Out, Rounds, Clients, Seed, Epsilon, Ledger, LedgerEpsilon, Device, Set, Diagnostics, Resume, Nodes, RunPage.Port, RunPage.Host,
         };
         MemberOptions.AddTo(command);
         command.SetAction(InvokeAsync);
@@ -47,11 +47,13 @@ internal static class SimulateCommand
             throw new SettingsException($"--nodes must be in [1, 1000], got {nodes}");
         var options = MemberOptions.Read(parsed, nodes > 1 ? ["coordinator", "policy", "trainer"] : NodeOptions.KnownRoles) with { MinimumNodes = nodes };
         ChorusNode.Check(options);
+        RunPage.Check(parsed);
         using var context = Prepare(parsed, progress, ct);
         await using var node = await ChorusNode.StartAsync(options with { Run = context });
         progress.Say($"run {context.Run} in {context.Folder.Path}: {context.Clients:N0} clients, {context.Settings.Rounds} rounds, epsilon {context.Settings.Privacy.Epsilon.ToString(CultureInfo.InvariantCulture)} (noise multiplier {context.NoiseMultiplier.ToString("0.###", CultureInfo.InvariantCulture)})");
         if (nodes > 1)
             progress.Say($"waiting for {nodes - 1} more nodes: chorus node --roles client --seed-node {node.Address}");
+        await using var page = await RunPage.StartAsync(parsed, node, context, progress);
         return await progress.FollowAsync(node.System, context, ct);
     }
 

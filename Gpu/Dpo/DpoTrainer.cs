@@ -2,6 +2,7 @@ using Chorus.Gpu.Collectives;
 using Chorus.Gpu.Generation;
 using Chorus.Gpu.Lora;
 using Chorus.Gpu.Models;
+using Chorus.Gpu.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -14,6 +15,8 @@ namespace Chorus.Gpu.Dpo;
 public sealed class DpoTrainer(CausalModel model, LoraAdapter adapter, int endToken)
 {
     private const int ShufflePurpose = 0, DropoutPurpose = 1;
+
+    private readonly DeviceWork _work = new(model.Device, "tune");
 
     /// <summary>One tuning with an optimiser of its own. One seed gives the same bytes at a fixed thread count.</summary>
     /// <param name="pairs">Completions not empty, prompts of at least one token.</param>
@@ -80,11 +83,13 @@ public sealed class DpoTrainer(CausalModel model, LoraAdapter adapter, int endTo
             {
                 ct.ThrowIfCancellationRequested();
                 using var scope = NewDisposeScope();
+                _work.Begin();
                 using var batch = new PairBatch([.. some.Select(i => pairs[i])], s.MaxPromptTokens, model.Device);
                 var (chosen, rejected) = batch.LogProbabilities(model);
                 var (c, r) = (chosen.cpu().data<float>().ToArray(), rejected.cpu().data<float>().ToArray());
                 for (int i = 0; i < c.Length; i++)
                     reference[some[i]] = (c[i], r[i]);
+                _work.Took("forward");
             }
             // Each rank has its own, and zeros for all others.
             var all = group.Sum(model.Device, [.. reference.SelectMany(p => new double[] { p.Chosen, p.Rejected })]);
@@ -134,6 +139,7 @@ public sealed class DpoTrainer(CausalModel model, LoraAdapter adapter, int endTo
         using var scope = NewDisposeScope();
         foreach (var parameters in optimizer.ParamGroups)
             parameters.LearningRate = s.LearningRate * Math.Min(1, (done.Step + 1.0) / Math.Max(1, s.WarmUpSteps));
+        _work.Begin();
         optimizer.zero_grad();
         double loss = 0, margin = 0;
         int right = 0, part = s.GradientAccumulation * (group?.Rank ?? 0);
@@ -154,17 +160,23 @@ public sealed class DpoTrainer(CausalModel model, LoraAdapter adapter, int endTo
                 margin += m;
                 right += m > 0 ? 1 : 0;
             }
+            _work.Took("forward");
             share.backward();
+            _work.Took("backward");
+            _work.Tokens(some.Sum(i => (long)Math.Min(pairs[i].Prompt.Length, s.MaxPromptTokens) + pairs[i].Chosen.Length + pairs[i].Rejected.Length));
         }
         if (group is not null)
             group.Sum([.. adapter.NamedParameters.Select(p => p.Parameter)]);
         var sums = group.Sum(model.Device, loss, margin, right, ct.IsCancellationRequested ? 1 : 0);
         loss = sums[0];
+        if (group is not null)
+            _work.Took("exchange");
         if (!double.IsFinite(loss)) // on all ranks alike
             throw new ArithmeticException($"the DPO loss must be finite, got {loss} at step {done.Step}; a lower learning rate may help");
         if (double.IsFinite(s.MaxGradientNorm))
             nn.utils.clip_grad_norm_(adapter.Parameters, s.MaxGradientNorm);
         optimizer.step();
+        _work.Took("update");
         // Who is to stop tells the others, so that all stop after the same step.
         return (new DpoProgress(done.Step + 1, done.Step == 0 ? loss : done.FirstLoss, loss, done.Right + (int)sums[2], done.Margin + sums[1]), sums[3] > 0);
     }

@@ -2,6 +2,7 @@
 using System.Runtime.InteropServices;
 using Chorus.Gpu.Cuda;
 using Chorus.Gpu.Models;
+using Chorus.Gpu.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -64,11 +65,20 @@ public sealed class TextGenerator(CausalModel model, IReadOnlyCollection<int> en
         var job = new SamplingJob(prompts, s, seed, new TextEnds(endTokens, s.StopStrings, decode), Allocating, ct);
         using var onDevice = DrawsOnDevice ? new DeviceSampler(plan, job) { Records = RecordsSteps && CudaGraph.Available } : null;
         var onHost = DrawsOnDevice ? null : new HostSampler(plan, job);
-        int done = 0, rowsAtOnce = batchSize >= samplesPerPrompt ? batchSize - batchSize % samplesPerPrompt : batchSize;
+        var work = new DeviceWork(model.Device, "generate");
+        int done = 0, counted = 0, rowsAtOnce = batchSize >= samplesPerPrompt ? batchSize - batchSize % samplesPerPrompt : batchSize;
         for (int first = 0; first < rows.Length;)
         {
             var batch = rows[first..Math.Min(rows.Length, first + rowsAtOnce)];
-            void Report() => tokensDone?.Report(done + batch.Sum(r => r.Tokens.Count));
+            void Report()
+            {
+                int tokens = done + batch.Sum(r => r.Tokens.Count);
+                tokensDone?.Report(tokens);
+                work.Took("generate");
+                work.Tokens(Math.Max(0, tokens - counted)); // a batch that is halved writes its tokens again
+                counted = Math.Max(counted, tokens);
+            }
+
             try
             {
                 if (onDevice is not null)

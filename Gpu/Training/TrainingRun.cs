@@ -2,6 +2,7 @@
 using System.Diagnostics;
 using Chorus.Gpu.Collectives;
 using Chorus.Gpu.Models;
+using Chorus.Gpu.Runtime;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -17,6 +18,7 @@ internal sealed class TrainingRun : IDisposable
     private readonly Parameter[] _parameters;
     private readonly AdamW _optimizer;
     private readonly ICollective? _group;
+    private readonly DeviceWork _work;
     private readonly List<double> _losses = [];
     private readonly long _started = Stopwatch.GetTimestamp();
     private bool _stopping;
@@ -28,6 +30,7 @@ internal sealed class TrainingRun : IDisposable
             throw new ArgumentException($"SequenceLength must be at most the model's MaxLength {model.Shape.MaxLength}, got {settings.SequenceLength}");
         CheckTokens(documents, model.Shape.VocabularySize);
         (_model, _group) = (model, group);
+        _work = new DeviceWork(model.Device, "train");
         _settings = settings;
         _windows = new PackedWindows(documents, settings.SequenceLength, settings.BatchSize, settings.Seed);
         Steps = settings.Steps > 0 ? settings.Steps : checked(settings.Epochs * _windows.StepsPerEpoch);
@@ -74,6 +77,7 @@ internal sealed class TrainingRun : IDisposable
     private double Step(long[] ids, int batch, int time, CancellationToken ct)
     {
         using var scope = NewDisposeScope(); // all of a step's tensors, or 57 MB of them leak each time
+        _work.Begin();
         _optimizer.zero_grad();
         double value = 0;
         long[] own = [.. _group.Share(ids.Chunk(time + 1).ToArray()).SelectMany(row => row)];
@@ -85,13 +89,18 @@ internal sealed class TrainingRun : IDisposable
             var loss = nn.functional.cross_entropy(logits.view(rows * time, -1), window.narrow(1, 1, time).reshape(-1));
             if (rows < batch)
                 loss = loss * ((double)rows / batch);
+            _work.Took("forward");
             loss.backward();
             value = loss.item<float>();
+            _work.Took("backward");
+            _work.Tokens(rows * time);
         }
         _group?.Sum(_parameters);
         // Who is to stop tells the others, so that all stop after the same step.
         var sums = _group.Sum(_model.Device, value, ct.IsCancellationRequested ? 1 : 0);
         (value, _stopping) = (sums[0], sums[1] > 0);
+        if (_group is not null)
+            _work.Took("exchange");
         nn.utils.clip_grad_norm_(_parameters, _settings.MaxGradientNorm);
         var rate = _schedule.At(_losses.Count);
         foreach (var parameters in _optimizer.ParamGroups)
@@ -99,6 +108,7 @@ internal sealed class TrainingRun : IDisposable
         if (!double.IsFinite(value))
             throw new TrainingDivergedException($"the loss is {value} at step {_losses.Count + 1} of {Steps}; a LearningRate below {_settings.LearningRate} may help");
         _optimizer.step();
+        _work.Took("update");
         return value;
     }
 

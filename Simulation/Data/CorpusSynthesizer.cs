@@ -1,6 +1,5 @@
+using System.Collections.Immutable;
 using System.Globalization;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using Chorus.Simulation.Data.Synthesis;
 
 namespace Chorus.Simulation.Data;
@@ -23,7 +22,7 @@ namespace Chorus.Simulation.Data;
 public static class CorpusSynthesizer
 {
     /// <summary>Changes whenever the same settings give other bytes.</summary>
-    public const int GeneratorVersion = 3;
+    public const int GeneratorVersion = 4;
 
     private const ulong ClientStream = 1, EvalStream = 2, InitialStream = 3;
 
@@ -31,7 +30,7 @@ public static class CorpusSynthesizer
     public static string CacheKey(SynthesisSettings s) => string.Create(CultureInfo.InvariantCulture,
         $"{FlavourName(s)}-c{s.Clients}-s{s.Seed}-a{s.Alpha:R}-i{s.InitialTexts}-e{s.EvalClients}-g{GeneratorVersion}");
 
-    /// <summary>Writes the three files of a data folder, and <c>synthesis.json</c> that says what made them.</summary>
+    /// <summary>Writes the three files of a data folder, their topics, and <c>synthesis.json</c> that says what made them.</summary>
     /// <param name="s">What to write.</param>
     /// <param name="directory">The folder to make. One that holds the three files already is left as it is.</param>
     /// <param name="clientsWritten">Told the number of private clients written, now and then.</param>
@@ -40,30 +39,13 @@ public static class CorpusSynthesizer
     public static void Write(SynthesisSettings s, string directory, IProgress<int>? clientsWritten = null, CancellationToken ct = default)
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
-        if (IsComplete(full)) return;
+        if (CorpusFolder.IsComplete(full)) return;
         if (Directory.Exists(full) && Directory.EnumerateFileSystemEntries(full).Any())
             throw new DataFormatException(full, null, "a complete data folder, an empty folder or none", "a folder with other things in it");
 
-        Directory.CreateDirectory(Path.GetDirectoryName(full)!);
-        string temporary = $"{full}.{Path.GetRandomFileName()}.tmp";
-        Directory.CreateDirectory(temporary);
-        try
-        {
-            WriteFiles(s, temporary, clientsWritten, ct);
-            if (Directory.Exists(full) && !IsComplete(full)) Directory.Delete(full);
-            try
-            {
-                Directory.Move(temporary, full);
-            }
-            catch (IOException) when (IsComplete(full))
-            {
-                // Somebody else was quicker with the same bytes.
-            }
-        }
-        finally
-        {
-            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
-        }
+        using var folder = new CorpusFolder(full);
+        WriteFiles(s, folder, clientsWritten, ct);
+        folder.Complete();
     }
 
     /// <summary>One private client.</summary>
@@ -73,43 +55,50 @@ public static class CorpusSynthesizer
     internal static IEnumerable<string> ClientTexts(SynthesisSettings s, int client) => Client(s, client).Texts().Select(t => t.Text);
 
     /// <summary>The public texts, as they stand in the file.</summary>
-    internal static IEnumerable<string> InitialSet(SynthesisSettings s) => PublicTexts(s, InitialStream, s.InitialTexts, Mixtures.PublicTopics, Mixtures.PublicStyles);
+    internal static IEnumerable<string> InitialSet(SynthesisSettings s) => PublicTexts(s, InitialStream, s.InitialTexts, Mixtures.PublicTopics, Mixtures.PublicStyles).Select(t => t.Text);
 
     /// <summary>Texts drawn one by one from the given mixtures, without clients.</summary>
-    internal static IEnumerable<string> PublicTexts(SynthesisSettings s, ulong stream, int count, IReadOnlyList<int> topics, IReadOnlyList<int> styles)
+    internal static IEnumerable<(int Topic, string Text)> PublicTexts(SynthesisSettings s, ulong stream, int count, IReadOnlyList<int> topics, IReadOnlyList<int> styles)
     {
         int[] topicTotals = Author.Cumulate(topics), styleTotals = Author.Cumulate(styles);
         var composer = new TextComposer(Author.GrammarOf(s.Flavour), styleTotals);
         for (int i = 0; i < count; i++)
         {
             var random = new KeyedRandom(s.Seed, stream, (ulong)i);
-            yield return composer.Write(random.Pick(topicTotals), random.Pick(styleTotals), ref random);
+            int topic = random.Pick(topicTotals);
+            yield return (topic, composer.Write(topic, random.Pick(styleTotals), ref random));
         }
     }
 
     /// <summary>The held-out texts, as they stand in the file.</summary>
-    internal static IEnumerable<string> EvalSet(SynthesisSettings s) =>
-        Enumerable.Range(0, s.EvalClients).SelectMany(c => new Author(s, EvalStream, c).Texts()).Select(t => t.Text);
+    internal static IEnumerable<string> EvalSet(SynthesisSettings s) => EvalTexts(s).Select(t => t.Text);
 
-    private static void WriteFiles(SynthesisSettings s, string directory, IProgress<int>? clientsWritten, CancellationToken ct)
+    private static IEnumerable<(int Topic, int Style, string Text)> EvalTexts(SynthesisSettings s) =>
+        Enumerable.Range(0, s.EvalClients).SelectMany(c => new Author(s, EvalStream, c).Texts());
+
+    private static void WriteFiles(SynthesisSettings s, CorpusFolder folder, IProgress<int>? clientsWritten, CancellationToken ct)
     {
-        WriteJson(Path.Combine(directory, FederatedCorpus.ClientsFile), writer =>
+        ImmutableArray<string> topics = Author.GrammarOf(s.Flavour).TopicNames;
+        using (var texts = new CorpusFolder.ClientsWriter(folder.In(FederatedCorpus.ClientsFile)))
+        using (var labels = new CorpusFolder.ClientsWriter(folder.In(CorpusTopics.ClientsFile)))
         {
-            writer.WriteStartObject();
             for (int client = 0; client < s.Clients; client++)
             {
                 ct.ThrowIfCancellationRequested();
-                writer.WriteStartArray(string.Create(CultureInfo.InvariantCulture, $"{FlavourName(s)}-{client:D6}"));
-                foreach (string text in ClientTexts(s, client)) writer.WriteStringValue(text);
-                writer.WriteEndArray();
-                if (client % 256 == 255) writer.Flush();
+                string id = string.Create(CultureInfo.InvariantCulture, $"{FlavourName(s)}-{client:D6}");
+                (int Topic, int Style, string Text)[] own = [.. Client(s, client).Texts()];
+                texts.Write(id, own.Select(t => t.Text));
+                labels.Write(id, own.Select(t => topics[t.Topic]));
                 if (client % 1_000 == 999 || client == s.Clients - 1) clientsWritten?.Report(client + 1);
             }
-            writer.WriteEndObject();
-        });
-        WriteTexts(Path.Combine(directory, FederatedCorpus.EvalFile), EvalSet(s));
-        WriteTexts(Path.Combine(directory, FederatedCorpus.InitialFile), InitialSet(s));
-        WriteJson(Path.Combine(directory, "synthesis.json"), writer =>
+        }
+        (int Topic, int Style, string Text)[] eval = [.. EvalTexts(s)];
+        CorpusFolder.WriteTexts(folder.In(FederatedCorpus.EvalFile), eval.Select(t => t.Text));
+        CorpusFolder.WriteTexts(folder.In(CorpusTopics.EvalFile), eval.Select(t => topics[t.Topic]));
+        (int Topic, string Text)[] initial = [.. PublicTexts(s, InitialStream, s.InitialTexts, Mixtures.PublicTopics, Mixtures.PublicStyles)];
+        CorpusFolder.WriteTexts(folder.In(FederatedCorpus.InitialFile), initial.Select(t => t.Text));
+        CorpusFolder.WriteTexts(folder.In(CorpusTopics.InitialFile), initial.Select(t => topics[t.Topic]));
+        CorpusFolder.WriteJson(folder.In("synthesis.json"), writer =>
         {
             writer.WriteStartObject();
             writer.WriteString("about", "Made up by Chorus from a grammar; no sentence is a person's.");
@@ -118,37 +107,10 @@ public static class CorpusSynthesizer
         });
     }
 
-    private static void WriteTexts(string path, IEnumerable<string> texts) => WriteJson(path, writer =>
-    {
-        writer.WriteStartArray();
-        foreach (string text in texts) writer.WriteStringValue(text);
-        writer.WriteEndArray();
-    });
-
-    private static void WriteJson(string path, Action<Utf8JsonWriter> write)
-    {
-        using FileStream file = File.Create(path, bufferSize: 1 << 16);
-        // Plain text a line: easy to look at, and no escape but those that JSON asks for.
-        using (var writer = new Utf8JsonWriter(file, new JsonWriterOptions
-        {
-            Indented = true,
-            IndentSize = 0,
-            NewLine = "\n",
-            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        }))
-        {
-            write(writer);
-        }
-        file.Write("\n"u8);
-    }
-
     private static string FlavourName(SynthesisSettings s) => s.Flavour switch
     {
         CorpusFlavour.Congress => "congress",
         CorpusFlavour.Biorxiv => "biorxiv",
         _ => throw new InvalidOperationException($"no such flavour: {s.Flavour}"),
     };
-
-    private static bool IsComplete(string directory) =>
-        new[] { FederatedCorpus.ClientsFile, FederatedCorpus.EvalFile, FederatedCorpus.InitialFile }.All(f => File.Exists(Path.Combine(directory, f)));
 }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 
@@ -54,7 +55,7 @@ internal sealed class JsonTokenStream : IDisposable
     /// <summary>Line of the token, from 1.</summary>
     public long Line { get; private set; } = 1;
 
-    /// <summary>The decoded string or property name of the token.</summary>
+    /// <summary>The decoded string or property name of the token, or its number as written.</summary>
     public string Text() => new(Characters);
 
     /// <summary>The same, until the next token is taken.</summary>
@@ -83,6 +84,7 @@ internal sealed class JsonTokenStream : IDisposable
                 Line = LineAt(tokenAt);
                 Type = reader.TokenType;
                 if (Type is JsonTokenType.String or JsonTokenType.PropertyName) DecodeString(ref reader);
+                else if (Type == JsonTokenType.Number) _charCount = Encoding.ASCII.GetChars(reader.ValueSpan, Room(reader.ValueSpan.Length));
                 _start += (int)reader.BytesConsumed;
                 TokenEnd = _bufferOffset + _start;
                 _state = reader.CurrentState;
@@ -129,15 +131,20 @@ internal sealed class JsonTokenStream : IDisposable
 
     private void DecodeString(ref Utf8JsonReader reader)
     {
-        if (_chars.Length < reader.ValueSpan.Length) Array.Resize(ref _chars, Math.Max(reader.ValueSpan.Length, 2 * _chars.Length));
         try
         {
-            _charCount = reader.CopyString(_chars);
+            _charCount = reader.CopyString(Room(reader.ValueSpan.Length));
         }
         catch (InvalidOperationException e)
         {
             throw new DataFormatException(_path, Line, "text in valid UTF-8", "a string with broken bytes or half a surrogate pair", e);
         }
+    }
+
+    private char[] Room(int chars)
+    {
+        if (_chars.Length < chars) Array.Resize(ref _chars, Math.Max(chars, 2 * _chars.Length));
+        return _chars;
     }
 
     private DataFormatException Malformed(JsonException e, ref Utf8JsonReader reader)

@@ -59,6 +59,7 @@ internal sealed class Grammar
         }
         foreach (string slot in habits.Concat(shared).Concat(topics[0]).Select(s => s.Slot)) _slots.Add(slot, _slots.Count);
 
+        TopicNames = [.. source.Topics.Select(t => t.Name)];
         Habits = [.. habits.Select(h => h.Phrases.Select(Compile).ToImmutableArray())];
         Openings = [.. source.Styles.Select(s => Choice.Of(Lines(s.Openings).Select(Compile)))];
         Closings = [.. source.Styles.Select(s => Choice.Of(Lines(s.Closings).Select(Compile)))];
@@ -66,6 +67,9 @@ internal sealed class Grammar
         Bodies = [.. topics.Select((_, t) => Choice.Of(Ordered(bodies, t, 0)))];
         Slots = [.. topics.Select((own, t) => Fill(own, shared, t, topics[0], source.Topics[t].Name))];
     }
+
+    /// <summary>The topics' names.</summary>
+    public ImmutableArray<string> TopicNames { get; }
 
     /// <summary>Templates by habit and style.</summary>
     public ImmutableArray<ImmutableArray<Template>> Habits { get; }

@@ -27,6 +27,12 @@ internal sealed class TestRun
     /// <summary>Told all that the coordinator publishes about its progress.</summary>
     public Action<TestRun, RunProgress> OnProgress { get; init; } = (_, _) => { };
 
+    /// <summary>Given the first node once it runs.</summary>
+    public Action<ChorusNode> OnStart { get; init; } = _ => { };
+
+    /// <summary>Waited for between the end of the run and that of its nodes.</summary>
+    public Func<Task> BeforeEnd { get; init; } = () => Task.CompletedTask;
+
     /// <summary>The progress at which the first node is stopped without leaving its cluster.</summary>
     public Func<RunProgress, bool> StopAt { get; init; } = _ => false;
 
@@ -59,7 +65,9 @@ internal sealed class TestRun
         try
         {
             await StartAsync(context, ended).WaitAsync(TimeSpan.FromSeconds(60));
-            return await ended.Task.WaitAsync(TimeSpan.FromSeconds(100));
+            var end = await ended.Task.WaitAsync(TimeSpan.FromSeconds(100));
+            await BeforeEnd();
+            return end;
         }
         finally
         {
@@ -81,6 +89,7 @@ internal sealed class TestRun
             Downstream = StubDownstream.Factory,
         });
         _nodes.Add(first);
+        OnStart(first);
         var listener = first.System.ActorOf(Props.CreateBy(new ListenerProducer(ended, Progressed)));
         first.System.EventStream.Subscribe(listener, typeof(RunEnded));
         first.System.EventStream.Subscribe(listener, typeof(RunProgress));

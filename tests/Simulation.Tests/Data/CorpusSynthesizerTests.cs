@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Chorus.Simulation.Data;
 using Chorus.Simulation.Data.Synthesis;
 
@@ -24,6 +25,11 @@ public sealed class CorpusSynthesizerTests : IDisposable
         Assert.Equal(CorpusSynthesizer.ClientTexts(Small with { Flavour = flavour }, 7), corpus.Clients.ReadTexts(7));
         Assert.InRange(corpus.Eval.Length, 10, 640);
         Assert.Equal([30], told);
+        ImmutableArray<string> names = Author.GrammarOf(flavour).TopicNames;
+        Assert.Equal(Mixtures.Topics, names.Distinct().Count());
+        Assert.All([.. CorpusTopics.ReadEval(corpus)!.Value, .. CorpusTopics.ReadInitial(corpus)!.Value], topic => Assert.Contains(topic, names));
+        using ClientFile topics = CorpusTopics.OpenClients(corpus)!;
+        Assert.Equal(CorpusSynthesizer.Client(Small with { Flavour = flavour }, 7).Texts().Select(t => names[t.Topic]), topics.ReadTexts(7));
         Assert.Equal(["corpus"], Directory.EnumerateFileSystemEntries(Path.Combine(_folder.Path, "new")).Select(Path.GetFileName));
     }
 
@@ -45,11 +51,11 @@ public sealed class CorpusSynthesizerTests : IDisposable
     [Theory]
     [InlineData(CorpusFlavour.Congress, "62c8be05ec93b14746a02a2eb7501b52e1960e76ecbdaf5f2640534f8186c816")]
     [InlineData(CorpusFlavour.Biorxiv, "ef528e835ee935a3f91dcfa4f47762b9e27f3364eea7430c507947385b51ec81")]
-    public void Given_generator_version_3_When_the_small_corpus_is_written_Then_its_hash_is_the_recorded_one(CorpusFlavour flavour, string expected)
+    public void Given_generator_version_4_When_the_small_corpus_is_written_Then_its_hash_is_the_recorded_one(CorpusFlavour flavour, string expected)
     {
         CorpusSynthesizer.Write(Small with { Flavour = flavour }, Path.Combine(_folder.Path, "c"));
         using FederatedCorpus corpus = FederatedCorpus.Open(Path.Combine(_folder.Path, "c"));
-        Assert.Equal(3, CorpusSynthesizer.GeneratorVersion);
+        Assert.Equal(4, CorpusSynthesizer.GeneratorVersion);
         Assert.True(expected == corpus.Sha256, $"the small corpus has hash {corpus.Sha256}");
     }
 
@@ -136,7 +142,7 @@ public sealed class CorpusSynthesizerTests : IDisposable
         }
         double floor = Accuracy([]);
         double ceiling = Accuracy(Enumerable.Range(0, 400).SelectMany(c => CorpusSynthesizer.ClientTexts(s, c)).Take(4_000));
-        double resampled = Accuracy(CorpusSynthesizer.PublicTexts(s, 77, 4_000, Mixtures.PrivateTopics, Mixtures.PrivateStyles));
+        double resampled = Accuracy(CorpusSynthesizer.PublicTexts(s, 77, 4_000, Mixtures.PrivateTopics, Mixtures.PrivateStyles).Select(t => t.Text));
         Assert.True(ceiling - floor >= 0.04, $"floor {floor:F4}, ceiling {ceiling:F4}");
         Assert.True(resampled - floor >= 0.7 * (ceiling - floor), $"floor {floor:F4}, resampled {resampled:F4}, ceiling {ceiling:F4}");
         Assert.InRange(floor, 0.3, 0.8);   // neither noise nor trivially perfect
@@ -180,8 +186,8 @@ public sealed class CorpusSynthesizerTests : IDisposable
     [Fact]
     public void Given_settings_When_keyed_Then_the_key_is_a_plain_folder_name_that_tells_them_apart()
     {
-        Assert.Equal("congress-c2000-s1-a1-i6000-e150-g3", CorpusSynthesizer.CacheKey(new SynthesisSettings()));
-        Assert.Equal("biorxiv-c2000-s18446744073709551615-a0.25-i6000-e150-g3",
+        Assert.Equal("congress-c2000-s1-a1-i6000-e150-g4", CorpusSynthesizer.CacheKey(new SynthesisSettings()));
+        Assert.Equal("biorxiv-c2000-s18446744073709551615-a0.25-i6000-e150-g4",
             CorpusSynthesizer.CacheKey(new SynthesisSettings { Flavour = CorpusFlavour.Biorxiv, Seed = ulong.MaxValue, Alpha = 0.25 }));
     }
 
