@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Chorus.Gpu.Cuda;
-using static TorchSharp.torch;
 using static Chorus.Gpu.Kernels.NumberTypes;
+using static TorchSharp.torch;
 
 namespace Chorus.Gpu.Kernels;
 

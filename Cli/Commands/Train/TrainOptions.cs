@@ -27,13 +27,15 @@ internal sealed class TrainOptions
     private readonly Option<double?> _rate = new("--learning-rate", "--lr") { Description = "Constant. Default: 0.1 for SGD, 1e-3 for AdamW." };
     private readonly Option<double> _momentum = new("--momentum") { Description = "Of SGD.", DefaultValueFactory = _ => 0 };
     private readonly Option<double> _decay = new("--weight-decay") { Description = "Of matrices.", DefaultValueFactory = _ => 0 };
+    private readonly Option<string> _norm = Choice("--norm", "How a linear layer's per-sample norms are found: by counted cost, or by one way wherever it can be.", "auto", "gram", "direct", "kept");
+    private readonly Option<string> _recording = Choice("--recording", "Repeat full micro-batches as a recorded CUDA graph: where the host would hold them up, wherever it can be done, or never.", "auto", "on", "off");
     private readonly Option<ulong?> _seed = new("--seed") { Description = "Repeats a run: random weights, draws and noise follow from it, so it protects nobody. Without it they are secret." };
 
     public void AddTo(Command command)
     {
         foreach (var option in new Option[]
         {
-            _method, _batch, _logicalBatch, _time, _steps, _noise, _epsilon, _delta, _clip, _clipping, _thresholds, _quantileNoise, _sampling, _loss, _optimizer, _rate, _momentum, _decay, _seed,
+            _method, _batch, _logicalBatch, _time, _steps, _noise, _epsilon, _delta, _clip, _clipping, _thresholds, _quantileNoise, _sampling, _loss, _optimizer, _rate, _momentum, _decay, _norm, _recording, _seed,
         })
             command.Options.Add(option);
     }
@@ -70,11 +72,13 @@ internal sealed class TrainOptions
                 Threshold = parsed.GetValue(_clip),
                 Thresholds = parsed.GetValue(_thresholds) switch { "dimension" => ThresholdChoice.ByDimension, "adaptive" => ThresholdChoice.Adaptive, _ => ThresholdChoice.Equal },
                 QuantileNoiseMultiplier = parsed.GetValue(_quantileNoise),
+                NormMethod = Enum.Parse<NormMethod>(parsed.GetValue(_norm)!, ignoreCase: true),
             },
             Sampling = parsed.GetValue(_sampling) == "fixed" ? ExampleSampling.FixedSize : ExampleSampling.Poisson,
             LogicalBatch = LogicalBatch(parsed),
             PhysicalBatch = parsed.GetValue(_batch),
             SequenceLength = SequenceLength(parsed),
+            Recording = Enum.Parse<StepRecording>(parsed.GetValue(_recording)!, ignoreCase: true),
             Loss = parsed.GetValue(_loss) == "sum" ? SampleLossKind.Sum : SampleLossKind.Mean,
             Optimizer = optimizer,
             LearningRate = parsed.GetValue(_rate) ?? (optimizer == DpOptimizer.AdamW ? 1e-3 : 0.1),

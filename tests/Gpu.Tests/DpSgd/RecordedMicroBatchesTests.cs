@@ -19,8 +19,16 @@ public class RecordedMicroBatchesTests
                 parameter.requires_grad = false; // an embedding's sums are scattered in any order
             using var trainer = new DpSgdTrainer(model, null, examples, new DpSgdSettings
             {
-                Method = method, NoiseMultiplier = method == DpMethod.None ? 0 : 0.5, Sampling = ExampleSampling.FixedSize, LogicalBatch = 10, PhysicalBatch = 4, SequenceLength = 64,
-                LearningRate = 0.05, Momentum = 0.9, Seed = 11, Recording = recording,
+                Method = method,
+                NoiseMultiplier = method == DpMethod.None ? 0 : 0.5,
+                Sampling = ExampleSampling.FixedSize,
+                LogicalBatch = 10,
+                PhysicalBatch = 4,
+                SequenceLength = 64,
+                LearningRate = 0.05,
+                Momentum = 0.9,
+                Seed = 11,
+                Recording = recording,
             });
             for (int i = 0; i < 12; i++)
                 trainer.Step();
