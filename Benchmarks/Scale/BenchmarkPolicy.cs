@@ -20,6 +20,12 @@ internal sealed class BenchmarkPolicy(Action beside) : IPolicy
         return [.. BenchmarkCorpus.Texts(seed, prompts.Count * samplesPerPrompt).Select(text => new CandidateText(text, [], Ended: true))];
     }
 
+    public IReadOnlyList<CandidateText> Vary(
+        IReadOnlyList<TextVariation> variations, ulong seed, Action<long, long, string> progress, CancellationToken ct) => throw new NotSupportedException();
+
+    public TuningSummary FineTune(
+        IReadOnlyList<CandidateText> texts, double learningRate, int epochs, ulong seed, Action<long, long, string> progress, CancellationToken ct) => throw new NotSupportedException();
+
     public TuningSummary Tune(
         IReadOnlyList<IReadOnlyList<string>> prompts, IReadOnlyList<CandidateText> candidates, int samplesPerPrompt,
         ImmutableArray<PreferencePair> pairs, ulong seed, Action<long, long, string> progress, CancellationToken ct) => new(0, 0, 0, 0);
