@@ -38,7 +38,8 @@ internal sealed record BenchmarkRun(int Clients, int Candidates, int Rounds, int
             Policy = (_, _, _, _) => new BenchmarkPolicy(Beside ?? (() => { })),
             Downstream = (_, _, _) => throw new InvalidOperationException("the benchmark trains no downstream model"),
             NeedsTorch = false,
-            Overrides = Akka, LogLevel = Environment.GetEnvironmentVariable("BLOG") ?? "WARNING",
+            Overrides = Akka,
+            LogLevel = Environment.GetEnvironmentVariable("BLOG") ?? "WARNING",
         });
         var listener = node.System.ActorOf(Props.CreateBy(new ListenerProducer(ended)));
         node.System.EventStream.Subscribe(listener, typeof(RunProtocol.RunEnded));

@@ -91,7 +91,13 @@ internal static class RunMappings
 
     private static Wire.Turnout Write(Turnout m) => new()
     {
-        Asked = m.Asked, Unreachable = m.Unreachable, Dropped = m.Dropped, Late = m.Late, TurnedAway = m.TurnedAway, Counted = m.Counted, Seconds = m.Seconds,
+        Asked = m.Asked,
+        Unreachable = m.Unreachable,
+        Dropped = m.Dropped,
+        Late = m.Late,
+        TurnedAway = m.TurnedAway,
+        Counted = m.Counted,
+        Seconds = m.Seconds,
     };
 
     private static Turnout Read(Wire.Turnout w) => new(w.Asked, w.Unreachable, w.Dropped, w.Late, w.TurnedAway, w.Counted, w.Seconds);
@@ -110,7 +116,9 @@ internal static class RunMappings
     {
         var w = new Wire.TextSetMeasures
         {
-            Compared = m.Compared, PublicCopies = Write(m.PublicCopies), PrivateCopies = m.PrivateCopies is { } copies ? Write(copies) : null,
+            Compared = m.Compared,
+            PublicCopies = Write(m.PublicCopies),
+            PrivateCopies = m.PrivateCopies is { } copies ? Write(copies) : null,
         };
         Set(m.Distinct1, x => w.Distinct1 = x);
         Set(m.Distinct2, x => w.Distinct2 = x);
