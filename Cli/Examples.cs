@@ -21,9 +21,23 @@ internal static class Examples
         ["node"] = ["chorus node --roles client --seed-node 10.0.0.1:4053 --host 10.0.0.2"],
         ["dashboard"] = ["chorus dashboard runs/mine", "chorus dashboard runs/mine --port 9000"],
         ["report"] = ["chorus report runs/mine"],
-        ["data"] = ["chorus data synthesize --flavour biorxiv --clients 5000 --out my-data", "chorus data describe my-data"],
+        ["data"] = ["chorus data synthesize --flavour biorxiv --clients 5000 --out my-data", "chorus data import popri-datasets --set bioarxiv --out my-data", "chorus data describe my-data"],
         ["synthesize"] = ["chorus data synthesize --flavour biorxiv --clients 5000 --seed 3 --out my-data"],
-        ["describe"] = ["chorus data describe my-data"],
+        ["import"] =
+        [
+            "chorus data import popri-datasets --set bioarxiv --out biorxiv                          the files published with POPri",
+            "chorus data import CongressionalDataset --initial c4.json --since 2023-04-01 --out congress   the hub's parquet files",
+            "chorus data import CongressionalDataset --client speaker --initial-before 2023-04-01 --eval-from 2024-06-01 --out by-speaker",
+            "chorus data import biorxiv-abstract --tokenizer Llama-3-8B --initial-share 0.2 --out biorxiv   64 of Llama's tokens a text",
+        ],
+        ["partition"] =
+        [
+            "chorus data partition my-data --by dirichlet --alpha 0.1 --clients 500 --out far-from-iid",
+            "chorus data partition my-data --by fixed --texts 8 --out iid",
+            "chorus data partition my-data --by power-law --exponent 1.5 --max-texts 64 --out long-tailed",
+            "chorus data partition my-data --by natural --min-texts 4 --max-texts 16 --out trimmed",
+        ],
+        ["describe"] = ["chorus data describe my-data", "chorus data describe my-data --html my-data.html"],
         ["account"] = ["chorus account epsilon --noise 19.3 --rounds 20 --delta 3e-6", "chorus account noise --epsilon 1 --rounds 20 --delta 3e-6"],
         ["epsilon"] = ["chorus account epsilon --noise 19.3 --rounds 20 --delta 3e-6", "chorus account epsilon --noise 19.3 --rounds 20 --delta 3e-6 --json"],
         ["audit"] =

@@ -5,6 +5,7 @@ using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Cli;
 using Chorus.Cli.Commands;
+using Chorus.Cli.Commands.Data;
 using Chorus.Cli.Commands.Model;
 using Chorus.Cli.Commands.Train;
 using Chorus.Gpu.Runtime;
@@ -34,10 +35,11 @@ if (parsed.Errors.Count > 0)
 
 // The parser names types of .NET, and breaks lines.
 static string InOurWords(string message) =>
-    string.Join(' ', Regex.Replace(message, "as expected type '[^']*?(Int32|UInt64|Double)?\\]?'", match => match.Groups[1].Value switch
+    string.Join(' ', Regex.Replace(message, "as expected type '[^']*?(Int32|UInt64|Double|DateOnly)?\\]?'", match => match.Groups[1].Value switch
     {
         "Int32" or "UInt64" => "as a whole number",
         "Double" => "as a number",
+        "DateOnly" => "as a date such as 2024-03-31",
         _ => "here",
     }).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 

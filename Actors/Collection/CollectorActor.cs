@@ -66,8 +66,7 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
                     _claimed.Remove(denied.Block);
                 break;
             case DeliverPartial deliver when IsCurrent(deliver.Run, deliver.Round):
-                Sender.Tell(new PartialSum(
-                    _run, _round, Name, [.. _granted.Select(g => new GrantedBlock(g.Key, g.Value))], [.. _sum], _clients, _tally));
+                Deliver(deliver.Part);
                 break;
             case DeliverPartial deliver: // asked by mistake of an older time: nothing is held here
                 Sender.Tell(new PartialSum(deliver.Run, deliver.Round, Name, [], [], default, VoteTally.None));
@@ -91,6 +90,16 @@ public sealed class CollectorActor : UntypedActor, IWithTimers
             default:
                 Unhandled(message);
                 break;
+        }
+    }
+
+    private void Deliver(int part)
+    {
+        var parts = PartialParts.Of(_sum.Length);
+        if ((uint)part < (uint)parts)
+        {
+            Sender.Tell(new PartialSum(
+                _run, _round, Name, [.. _granted.Select(g => new GrantedBlock(g.Key, g.Value))], _sum[PartialParts.RangeOf(part, _sum.Length)], _clients, _tally, part, parts));
         }
     }
 

@@ -29,14 +29,18 @@ public static class CollectorProtocol
     public sealed record CollectorRevoked(string Run, int Round, string Collector) : IRunMessage;
 
     /// <summary>Every block is granted: send the one partial sum over the blocks that you were granted.</summary>
-    public sealed record DeliverPartial(string Run, int Round) : IRunMessage;
+    /// <param name="Part">Which part of it, from 0: a long one travels in parts, each sent only when it is asked for.</param>
+    public sealed record DeliverPartial(string Run, int Round, int Part = 0) : IRunMessage;
 
-    /// <summary>One node's sum over all blocks that it was granted.</summary>
+    /// <summary>One node's sum over all blocks that it was granted, or a part of it.</summary>
     /// <param name="Blocks">The blocks in it, ascending, each with the lease under which it was granted.</param>
-    /// <param name="Sum">Fixed-point sum over the counted clients.</param>
+    /// <param name="Sum">Fixed-point sum over the counted clients; of a part, its numbers from <see cref="PartialParts.Numbers"/> times the part on.</param>
     /// <param name="Clients">Of the clients counted.</param>
+    /// <param name="Part">Which part this is, from 0.</param>
+    /// <param name="Parts">How many there are.</param>
     public sealed record PartialSum(
-        string Run, int Round, string Collector, IReadOnlyList<GrantedBlock> Blocks, long[] Sum, ClientDigest Clients, VoteTally Tally) : IRunMessage;
+        string Run, int Round, string Collector, IReadOnlyList<GrantedBlock> Blocks, long[] Sum, ClientDigest Clients, VoteTally Tally, int Part = 0, int Parts = 1)
+        : IRunMessage;
 
     /// <summary>Your partial sum is merged: whatever you count of this round from here on is a new partial sum.</summary>
     public sealed record PartialMerged(string Run, int Round, string Collector) : IRunMessage;

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.Serialization;
 using Chorus.Actors.Serialization;
 using Chorus.Actors.Settings;
 using Microsoft.Data.Sqlite;
@@ -28,7 +29,7 @@ public static class JournalFile
                 events.Add(((T)ChorusSerializer.Read(reader.GetFieldValue<byte[]>(1), reader.GetString(0)), new DateTimeOffset(reader.GetInt64(2), TimeSpan.Zero)));
             return events;
         }
-        catch (SqliteException e)
+        catch (Exception e) when (e is SqliteException or SerializationException)
         {
             throw new SettingsException($"{file} cannot be read as a journal: {e.Message}");
         }

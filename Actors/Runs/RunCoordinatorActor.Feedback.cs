@@ -32,6 +32,7 @@ public sealed partial class RunCoordinatorActor
     private readonly HashSet<string> _lostNodes = new(StringComparer.Ordinal);
     private readonly Stopwatch _feedbackClock = new();
     private BlockLeases? _leases;
+    private PartialParts? _parts;
     private IClientWork? _work;
     private byte[][] _sampled = [];
     private string _candidatesSha256 = "";
@@ -94,6 +95,7 @@ public sealed partial class RunCoordinatorActor
         _feedbackClock.Restart();
         _work = read.Work;
         _candidatesSha256 = candidates.Sha256;
+        _parts = null;
         (var cohort, _turnout) = _context.CohortOf(candidates.Round, _state.Started!.CohortSeed ?? _context.Settings.Seed);
         var layout = _context.Layout;
         var blocks = Enumerable.Range(0, layout.Blocks).Select(layout.RangeOf).ToArray();
@@ -197,17 +199,39 @@ public sealed partial class RunCoordinatorActor
             return;
         }
 
-        foreach (var collector in _leases.Holders.ToArray())
-            _collectors[collector].Tell(new DeliverPartial(_context.Run, Round));
+        // A sum of many parts takes memory until it is whole: then only one at a time.
+        if (_parts is { } parts && !_leases.Holders.Contains(parts.Collector))
+            _parts = null;
+        foreach (var collector in PartialParts.Of(_leases.Sum.Length) == 1 ? _leases.Holders.ToArray() : [_parts?.Collector ?? _leases.Holders.First()])
+            _collectors[collector].Tell(new DeliverPartial(_context.Run, Round, _parts?.Next ?? 0));
     }
 
     private void Merge(PartialSum partial)
     {
-        if (!_leases!.Merge(partial))
+        var whole = partial.Parts == 1 ? partial : Assemble(partial);
+        if (whole is null || !_leases!.Merge(whole))
             return;
         Sender.Tell(new PartialMerged(partial.Run, partial.Round, partial.Collector));
         if (_leases.AllMerged)
             Charge();
+        else if (partial.Parts != 1)
+            AskPartials();
+    }
+
+    /// <summary>Puts a part to those that have come, and asks for the next one.</summary>
+    /// <returns>The whole sum, once it has all come.</returns>
+    private PartialSum? Assemble(PartialSum part)
+    {
+        if (!_leases!.Holders.Contains(part.Collector))
+            return null;
+        _parts ??= new PartialParts(part.Collector, _leases.Sum.Length);
+        var before = _parts.Next;
+        var whole = _parts.Take(part);
+        if (whole is not null)
+            _parts = null;
+        else if (_parts.Next != before)
+            AskPartials();
+        return whole;
     }
 
     private void Charge()

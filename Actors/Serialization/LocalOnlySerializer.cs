@@ -4,8 +4,8 @@ using Akka.Serialization;
 namespace Chorus.Actors.Serialization;
 
 /// <summary>
-/// Bound to messages that carry what must stay in its process: a client's vote, a block's noise-free sum. Trying to send
-/// one to another node, or to persist it, fails.
+/// Bound to messages that carry what must stay in its process: a client's vote, a block's noise-free sum; and to all that has no
+/// serializer of its own. Trying to send one to another node, or to persist it, fails.
 /// </summary>
 public sealed class LocalOnlySerializer(ExtendedActorSystem system) : Serializer(system)
 {

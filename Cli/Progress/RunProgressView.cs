@@ -15,7 +15,7 @@ internal abstract class RunProgressView : IAsyncDisposable
     /// <summary>One line that stays.</summary>
     public abstract void Say(string line);
 
-    /// <summary>A bar (or lines) for a step of known length.</summary>
+    /// <summary>A bar (or lines) for a step; a length of 0 is unknown, and then what is done is said.</summary>
     public IProgress<int> Counter(string name, int total) => new Counting(this, name, total);
 
     /// <summary>Nothing more comes; may be called again.</summary>
@@ -65,7 +65,7 @@ internal abstract class RunProgressView : IAsyncDisposable
 
     private sealed class Counting(RunProgressView view, string name, int total) : IProgress<int>
     {
-        public void Report(int value) => view.Step(name, value, total, "");
+        public void Report(int value) => view.Step(name, value, total, total > 0 ? "" : FormattableString.Invariant($"{value:N0}"));
     }
 
     private sealed class Listener : UntypedActor

@@ -63,7 +63,7 @@ public abstract class VoteGate
             return within && square <= LongestSquare;
         }
 
-        // The norm in double is off by a share of at most 2^-30 (2^20 coordinates), the products by 2^-52, and all is rounded
+        // The norm in double is off by a share of at most 2^-23 (2^31 coordinates), the products by 2^-52, and all is rounded
         // towards zero: what is left of norm 1 after the shrinking covers both. Fits() has the last word all the same.
         private static void Clip(Span<long> vote)
         {

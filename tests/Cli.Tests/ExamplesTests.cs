@@ -12,6 +12,8 @@ public sealed class ExamplesTests(CliFixture shared)
     [InlineData("report")]
     [InlineData("data")]
     [InlineData("data synthesize")]
+    [InlineData("data import")]
+    [InlineData("data partition")]
     [InlineData("data describe")]
     [InlineData("account")]
     [InlineData("account epsilon")]

@@ -18,17 +18,17 @@ public sealed class TextCutter
     private readonly bool _split;
     private readonly Func<string, int> _count;
 
-    /// <param name="mostTokens">Tokens of a piece at most, at least 1; null leaves texts whole.</param>
-    /// <param name="fewestTokens">A rest of fewer tokens than this is left out, unless it is the whole text; at least 0.</param>
+    /// <param name="maxTokens">Tokens of a piece at most, at least 1; null leaves texts whole.</param>
+    /// <param name="minTokens">A rest of fewer tokens than this is left out, unless it is the whole text; at least 0.</param>
     /// <param name="split">Whether the rest of a long text makes further pieces, or is cut off.</param>
     /// <param name="count">Tokens of a text; null counts words and punctuation marks.</param>
-    public TextCutter(int? mostTokens, int fewestTokens, bool split, Func<string, int>? count = null)
+    public TextCutter(int? maxTokens, int minTokens, bool split, Func<string, int>? count = null)
     {
-        if (mostTokens < 1)
-            throw new ArgumentOutOfRangeException(nameof(mostTokens), $"mostTokens must be at least 1, got {mostTokens}");
-        if (fewestTokens < 0 || fewestTokens > (mostTokens ?? int.MaxValue))
-            throw new ArgumentOutOfRangeException(nameof(fewestTokens), $"fewestTokens must be in [0, {mostTokens?.ToString() ?? "..."}], got {fewestTokens}");
-        (_most, _fewest, _split, _count) = (mostTokens ?? int.MaxValue, fewestTokens, split, count ?? WordsAndMarks);
+        if (maxTokens < 1)
+            throw new ArgumentOutOfRangeException(nameof(maxTokens), $"maxTokens must be at least 1, got {maxTokens}");
+        if (minTokens < 0 || minTokens > (maxTokens ?? int.MaxValue))
+            throw new ArgumentOutOfRangeException(nameof(minTokens), $"minTokens must be in [0, {maxTokens?.ToString() ?? "..."}], got {minTokens}");
+        (_most, _fewest, _split, _count) = (maxTokens ?? int.MaxValue, minTokens, split, count ?? WordsAndMarks);
     }
 
     /// <summary>The pieces in order; none for a text without a word.</summary>

@@ -23,8 +23,8 @@ public sealed class CanaryTests(ReferenceRun reference) : IDisposable
 
         Assert.Empty(leaks);
         // What was looked through is what it should be: votes were asked for and answered over the wire, and logged.
-        Assert.Contains(frames, f => f.Contains("collector/partial/1", StringComparison.Ordinal));
-        Assert.Contains(frames, f => f.Contains("block/vote/1", StringComparison.Ordinal));
+        Assert.Contains(frames, f => f.Contains("collector/partial/2", StringComparison.Ordinal));
+        Assert.Contains(frames, f => f.Contains("block/vote/2", StringComparison.Ordinal));
         Assert.Contains(lines, l => l.Contains("PartialSum", StringComparison.Ordinal));
     }
 

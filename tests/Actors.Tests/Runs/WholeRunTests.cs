@@ -38,7 +38,7 @@ public sealed class WholeRunTests(ReferenceRun reference) : IDisposable
             Assert.Equal(reference.Releases, ReferenceRun.ReleasesOf(context.Folder));
         }
 
-        var files = Directory.GetFiles(Path.Combine(TestCache.Folder, "clients")).Select(f => Path.GetExtension(f)).Order();
+        var files = Directory.GetFiles(Path.Combine(OwnCache.Folder, "clients")).Select(f => Path.GetExtension(f)).Order();
         Assert.Equal([".clients", ".embeddings"], files);
     }
 
@@ -54,8 +54,8 @@ public sealed class WholeRunTests(ReferenceRun reference) : IDisposable
 
     // The first client node to get so far loses its power at that very message: a claim, or its whole partial sum.
     [Theory]
-    [InlineData("collector/claim/1")]
-    [InlineData("collector/partial/1")]
+    [InlineData("collector/claim/2")]
+    [InlineData("collector/partial/2")]
     public async Task Given_three_nodes_When_one_goes_dark_in_the_middle_of_a_rounds_feedback_Then_the_releases_are_those_of_one_node(string at)
     {
         using var wire = new Wire(frame => frame.Contains(at, StringComparison.Ordinal));

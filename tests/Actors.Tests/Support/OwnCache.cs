@@ -5,16 +5,17 @@ namespace Chorus.Actors.Tests.Support;
 /// <summary>A cache of the tests' own, gone when they are: floors and pretrained policies of other runs must not be found, nor tests' be left.</summary>
 internal static class OwnCache
 {
+    public static string Folder { get; } = Directory.CreateTempSubdirectory("chorus-cache-").FullName;
+
     [ModuleInitializer]
     internal static void Make()
     {
-        var folder = Directory.CreateTempSubdirectory("chorus-cache-").FullName;
-        Environment.SetEnvironmentVariable("CHORUS_CACHE", folder);
+        Environment.SetEnvironmentVariable("CHORUS_CACHE", Folder);
         AppDomain.CurrentDomain.ProcessExit += (_, _) =>
         {
             try
             {
-                Directory.Delete(folder, recursive: true);
+                Directory.Delete(Folder, recursive: true);
             }
             catch (IOException)
             {

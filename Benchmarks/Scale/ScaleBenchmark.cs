@@ -1,0 +1,54 @@
+using System.Globalization;
+
+namespace Chorus.Benchmarks.Scale;
+
+/// <summary>
+/// Rounds over 10,000 to 1,000,000 clients with 600 candidates x 384 dimensions: time, votes a second, memory of all processes.
+/// Method: each size is a cluster of its own, one process for coordinator and policy and two for clients, over real data
+/// files; every client has texts, all take part. The first round encodes the texts and makes the client actors, the others find
+/// both. Time is the coordinator's own, from its first lease to its last partial sum; memory is VmHWM, summed over the
+/// processes, so pages that they share count more than once.
+/// </summary>
+internal static class ScaleBenchmark
+{
+    public static async Task<int> RunAsync(BenchmarkArguments arguments)
+    {
+        Console.WriteLine("| clients | texts each | round | seconds | votes/s | us a client | peak memory of each process, MiB | sum, MiB |\n| --- | --- | --- | --- | --- | --- | --- | --- |");
+        foreach (var clients in arguments.Text("sizes", "10000,100000,1000000").Split(','))
+        {
+            using var size = BenchmarkRun.Start(
+                "scale-size", "--clients", clients, "--texts", arguments.Text("texts", "2"), "--rounds", arguments.Text("rounds", "3"), "--candidates", arguments.Text("candidates", "600"),
+                "--processes", arguments.Text("processes", "2"));
+            await size.WaitForExitAsync();
+            if (size.ExitCode != 0)
+                return size.ExitCode;
+        }
+
+        return 0;
+    }
+
+    public static async Task<int> RunSizeAsync(BenchmarkArguments arguments)
+    {
+        var (clients, texts) = (arguments.Int("clients", 10_000), arguments.Int("texts", 2));
+        var folder = Directory.CreateTempSubdirectory("chorus-scale-").FullName;
+        try
+        {
+            Environment.SetEnvironmentVariable("CHORUS_CACHE", Path.Combine(folder, "cache"));
+            BenchmarkCorpus.Write(Path.Combine(folder, "data"), clients, texts);
+            var run = new BenchmarkRun(clients, arguments.Int("candidates", 600), arguments.Int("rounds", 3), arguments.Int("processes", 2));
+            var (result, peaks) = await run.RunAsync(Path.Combine(folder, "data"), Path.Combine(folder, "run"));
+            foreach (var (round, seconds) in result.Rounds.Select((r, i) => (i + 1, r.Seconds.Feedback)))
+            {
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"| {clients:#,0} | {texts} | {round} | {seconds:0.00} | {clients / seconds:#,0} | {seconds / clients * 1e6:0.00} | {string.Join(" + ", peaks.Select(p => $"{p >> 20}"))} | {peaks.Sum() >> 20} |"));
+            }
+
+            return 0;
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}
