@@ -59,7 +59,7 @@ internal static class PackedNumbers
         if (packed is null || packed.Length is < 0 or > MostBytes)
             throw new InvalidDataException($"packed numbers must have 0 to {MostBytes} bytes, got {packed?.Length}");
         using var decoder = new BoundedDecoder();
-        var planes = decoder.Decode(packed.Brotli.Span, packed.Length);
+        ReadOnlySpan<byte> planes = decoder.Decode(packed.Brotli.Span, packed.Length);
         var bytes = new byte[planes.Length];
         var count = bytes.Length / width;
         for (var plane = 0; plane < width; plane++)
@@ -68,7 +68,7 @@ internal static class PackedNumbers
                 bytes[(i * width) + plane] = planes[(plane * count) + i];
         }
 
-        planes.AsSpan(count * width).CopyTo(bytes.AsSpan(count * width));
+        planes[(count * width)..].CopyTo(bytes.AsSpan(count * width));
         return bytes;
     }
 
@@ -79,9 +79,10 @@ internal static class PackedNumbers
 
         private BrotliDecoder _decoder;
 
-        public byte[] Decode(ReadOnlySpan<byte> brotli, int length)
+        public ReadOnlySpan<byte> Decode(ReadOnlySpan<byte> brotli, int length)
         {
-            var room = new byte[Math.Min(length, FirstRoom)];
+            var most = length + 1; // one to spare: full room would not tell the end from more to come
+            var room = new byte[Math.Min(most, FirstRoom)];
             var written = 0;
             while (true)
             {
@@ -90,12 +91,12 @@ internal static class PackedNumbers
                 written += made;
                 if (status == System.Buffers.OperationStatus.Done)
                     break;
-                if (status != System.Buffers.OperationStatus.DestinationTooSmall || room.Length == length)
+                if (status != System.Buffers.OperationStatus.DestinationTooSmall || room.Length == most)
                     throw new InvalidDataException("packed numbers are damaged");
-                Array.Resize(ref room, (int)Math.Min(length, 2L * room.Length));
+                Array.Resize(ref room, (int)Math.Min(most, 2L * room.Length));
             }
 
-            return written == length && brotli.IsEmpty ? room : throw new InvalidDataException($"packed numbers must have {length} bytes, got {written}");
+            return written == length && brotli.IsEmpty ? room.AsSpan(0, length) : throw new InvalidDataException($"packed numbers must have {length} bytes, got {written}");
         }
 
         public void Dispose() => _decoder.Dispose();

@@ -13,7 +13,14 @@ public sealed class PackedNumbersTests
 
     [Fact]
     public void Given_any_integers_When_packed_and_unpacked_Then_they_are_the_same() =>
-        Gen.Long.Array[0, 500].Sample(numbers => Assert.Equal(numbers, PackedNumbers.UnpackLongs(PackedNumbers.Pack(numbers))));
+        Gen.OneOf(Gen.Long, Gen.Long[-9, 9]).Array[0, 500].Sample(numbers => Assert.Equal(numbers, PackedNumbers.UnpackLongs(PackedNumbers.Pack(numbers))), iter: 2000);
+
+    [Fact]
+    public void Given_no_numbers_When_packed_and_unpacked_Then_there_are_none()
+    {
+        Assert.Empty(PackedNumbers.UnpackLongs(PackedNumbers.Pack([])));
+        Assert.Empty(PackedNumbers.Unpack(PackedNumbers.Pack([], 4), 4));
+    }
 
     [Fact]
     public void Given_more_than_the_first_room_When_unpacked_Then_all_of_it_comes()
