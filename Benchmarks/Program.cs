@@ -7,6 +7,7 @@ return args switch
     ["audit"] => await AuditBenchmark.RunAsync(),
     ["chaos", .. var rest] => await ChaosBenchmark.RunAsync(new BenchmarkArguments(rest)),
     ["data-parallel", .. var rest] => DataParallelBenchmark.Run(new BenchmarkArguments(rest)),
+    ["copies", .. var rest] => CopyBenchmark.Run(new BenchmarkArguments(rest)),
     ["kernels"] => KernelBenchmark.Run(),
     ["dp-step", .. var rest] => DpStepBenchmark.Run(new BenchmarkArguments(rest)),
     ["generation", .. var rest] => GenerationBenchmark.Run(new BenchmarkArguments(rest)),
@@ -25,6 +26,7 @@ static int Usage()
           votes
           audit
           chaos       --schedules 100 --from 1 --network auto|off
+          copies      --folder DIR (made, and kept)
           kernels
           dp-step     --shape llama-13b --layers 0 --batch 8 --seq 1024 --dtype float32|bfloat16 --methods none,fused,... --train linear|all|none --lora 0
                       --norm auto|gram|direct|kept --clipping PerLayer|Flat|AutoS --optimizer sgd|adamw --recording auto|on|off --rounds 5 --steps 6 (memory: one method alone)

@@ -13,7 +13,7 @@ public sealed record AvailabilityRunSettings(AvailabilitySettings? Model, double
     /// <summary>Whether a round takes the first of its clients to answer and turns the others away.</summary>
     public bool FirstCome => OverSelection > 1;
 
-    internal static AvailabilityRunSettings From(SettingsReader read, Cohort cohort)
+    internal static AvailabilityRunSettings From(SettingsReader read, Cohort cohort, Method method)
     {
         var kind = read.OneOf("clients.availability.presence", "off", "always", "diurnal", "trace");
         var model = new AvailabilitySettings
@@ -43,6 +43,9 @@ public sealed record AvailabilityRunSettings(AvailabilitySettings? Model, double
         // Of a Poisson cohort first come, first counted is no Poisson sample: one client keeps another out.
         if (overSelection > 1 && cohort is not FixedSize)
             throw read.Wrong("clients.availability.over-selection", "1 unless clients.cohort is fixed (ask more by a larger clients.cohort-probability, and count all who answer)");
+        // A client's turn is charged as its own vote and nothing more.
+        if (overSelection > 1 && method == Method.DpFtrl)
+            throw read.Wrong("clients.availability.over-selection", "1 under method dp-ftrl, whose clients take turns");
         var trace = read.Text("clients.availability.trace");
         if (kind == "trace" != trace.Length > 0)
             throw read.Wrong("clients.availability.trace", kind == "trace" ? "the file of a trace, for clients.availability.presence is trace" : "empty unless clients.availability.presence is trace");

@@ -64,7 +64,7 @@ public sealed record RunSettings
             Seed = read.UInt64("seed"),
             Rounds = read.Int("rounds", 1, 999),
             Data = data,
-            Clients = ClientSettings.From(read),
+            Clients = ClientSettings.From(read, method),
             Method = method,
             Popri = popri,
             Pe = PeSettings.From(read),
@@ -157,7 +157,7 @@ public sealed record ClientSettings(
     /// <param name="clients">Population.</param>
     public Cohort Asked(int clients) => Availability.FirstCome && Cohort is FixedSize size ? size.OverSelected(clients, Availability.OverSelection) : Cohort;
 
-    internal static ClientSettings From(SettingsReader read)
+    internal static ClientSettings From(SettingsReader read, Method method)
     {
         var name = read.OneOf("clients.cohort", "all", "fixed", "poisson");
         Cohort cohort = name switch
@@ -173,7 +173,7 @@ public sealed record ClientSettings(
             name,
             read.Duration("clients.round-deadline"),
             read.Above("clients.quorum", 0, 1),
-            AvailabilityRunSettings.From(read, cohort));
+            AvailabilityRunSettings.From(read, cohort, method));
     }
 }
 

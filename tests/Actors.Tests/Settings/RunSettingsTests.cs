@@ -81,11 +81,12 @@ public sealed class RunSettingsTests
     }
 
     [Theory]
-    [InlineData("cohort = all, availability { presence = always, over-selection = 2 }", "1 unless clients.cohort is fixed")]
-    [InlineData("cohort = poisson, cohort-probability = 0.5, availability { presence = always, over-selection = 2 }", "1 unless clients.cohort is fixed")]
-    [InlineData("cohort = fixed, cohort-size = 5, availability { over-selection = 2 }", "1 unless clients.availability.presence says how clients answer")]
-    public void Given_over_selection_that_cannot_be_charged_or_has_nobody_to_drop_out_When_read_Then_refused(string clients, string says) =>
-        Assert.Contains(says, Assert.Throws<SettingsException>(() => From($"chorus.clients {{ {clients} }}")).Message, StringComparison.Ordinal);
+    [InlineData("clients { cohort = all, availability { presence = always, over-selection = 2 } }", "1 unless clients.cohort is fixed")]
+    [InlineData("clients { cohort = poisson, cohort-probability = 0.5, availability { presence = always, over-selection = 2 } }", "1 unless clients.cohort is fixed")]
+    [InlineData("clients { cohort = fixed, cohort-size = 5, availability { presence = always, over-selection = 2 } }, method = dp-ftrl", "1 under method dp-ftrl, whose clients take turns")]
+    [InlineData("clients { cohort = fixed, cohort-size = 5, availability { over-selection = 2 } }", "1 unless clients.availability.presence says how clients answer")]
+    public void Given_over_selection_that_cannot_be_charged_or_has_nobody_to_drop_out_When_read_Then_refused(string settings, string says) =>
+        Assert.Contains(says, Assert.Throws<SettingsException>(() => From($"chorus {{ {settings} }}")).Message, StringComparison.Ordinal);
 
     [Theory]
     [MemberData(nameof(ShippedRuns))]
