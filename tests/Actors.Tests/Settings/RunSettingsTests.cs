@@ -83,7 +83,7 @@ public sealed class RunSettingsTests
     [Theory]
     [InlineData("clients { cohort = all, availability { presence = always, over-selection = 2 } }", "1 unless clients.cohort is fixed")]
     [InlineData("clients { cohort = poisson, cohort-probability = 0.5, availability { presence = always, over-selection = 2 } }", "1 unless clients.cohort is fixed")]
-    [InlineData("clients { cohort = fixed, cohort-size = 5, availability { presence = always, over-selection = 2 } }, method = dp-ftrl", "1 under method dp-ftrl, whose clients take turns")]
+    [InlineData("method = dp-ftrl, clients { cohort = fixed, cohort-size = 5, availability { presence = always, over-selection = 2 } }", "1 under method dp-ftrl, whose clients take turns")]
     [InlineData("clients { cohort = fixed, cohort-size = 5, availability { over-selection = 2 } }", "1 unless clients.availability.presence says how clients answer")]
     public void Given_over_selection_that_cannot_be_charged_or_has_nobody_to_drop_out_When_read_Then_refused(string settings, string says) =>
         Assert.Contains(says, Assert.Throws<SettingsException>(() => From($"chorus {{ {settings} }}")).Message, StringComparison.Ordinal);
