@@ -59,7 +59,7 @@ public sealed class CudaDpKernels : TorchDpKernels
     /// </remarks>
     public override void AddWeightedGradients(Tensor x, IReadOnlyList<(Tensor G, Tensor Sum, bool Accumulate)> products, Tensor factors)
     {
-        if (products.Count > SampleRows.MostOthers || !SampleRows.Takes(x) || products.Any(p => p.G.dtype != x.dtype || p.Sum.dtype != x.dtype || !p.G.is_contiguous()))
+        if (products.Count > SampleRows.MostOthers || !SampleRows.Takes(x) || products.Any(p => p.G.dtype != x.dtype || !p.G.is_contiguous()))
         {
             base.AddWeightedGradients(x, products, factors);
             return;
@@ -70,11 +70,11 @@ public sealed class CudaDpKernels : TorchDpKernels
         {
             var right = _rows.Weighted(x, factors, [.. products.Select(p => p.G)]).reshape(-1, inSize);
             foreach (var (g, sum, accumulate) in products)
-                sum.addmm_(Transposed(g, sum), right, beta: accumulate ? 1 : 0, alpha: 1);
+                AddProduct(Transposed(g, sum), right, sum, accumulate);
             return;
         }
         foreach (var (g, sum, accumulate) in products)
-            sum.addmm_(Transposed(_rows.Weighted(g, factors, x), sum), x.reshape(-1, inSize), beta: accumulate ? 1 : 0, alpha: 1);
+            AddProduct(Transposed(_rows.Weighted(g, factors, x), sum), x.reshape(-1, inSize), sum, accumulate);
     }
 
     /// <inheritdoc/>

@@ -197,8 +197,9 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
         _ => cat(parts, 0),
     };
 
-    // factors_b x_b, and zero where the factor is, whatever x holds.
-    private static Tensor Weighted(Tensor x, Tensor factors) => Kept(x * PerSample(factors, x).to_type(x.dtype), factors);
+    // factors_b x_b, and zero where the factor is, whatever x holds. The product is rounded, number by number; a factor that was itself rounded to half
+    // precision would lift a whole sample above its threshold by up to 2^-9.
+    private static Tensor Weighted(Tensor x, Tensor factors) => Kept((x.to_type(AtLeastFloat(x)) * PerSample(factors, x).to_type(AtLeastFloat(x))).to_type(x.dtype), factors);
 
     private static Tensor Kept(Tensor x, Tensor factors) => x.masked_fill(PerSample(factors, x).eq(0), 0);
 
@@ -207,8 +208,8 @@ public partial class TorchDpKernels(ScalarType? accumulation = null, long scratc
     /// <summary>Rows [B, T, D'] as the left side [D, B T] of a product for a sum [D, P].</summary>
     private protected static Tensor Transposed(Tensor rows, Tensor sum) => rows.reshape(-1, rows.size(2)).narrow(1, 0, sum.size(0)).t();
 
-    // gradient = (accumulate ? gradient : 0) + left right; addmm_ needs one type throughout.
-    private static void AddProduct(Tensor left, Tensor right, Tensor gradient, bool accumulate)
+    /// <summary>gradient = (accumulate ? gradient : 0) + left right; addmm_ needs one type throughout.</summary>
+    private protected static void AddProduct(Tensor left, Tensor right, Tensor gradient, bool accumulate)
     {
         if (left.dtype == gradient.dtype)
             gradient.addmm_(left, right, beta: accumulate ? 1 : 0, alpha: 1);

@@ -20,6 +20,20 @@ public sealed class TorchDpKernelsTests : IDisposable
             .Select((a, b, c, seed) => (a.Item1, a.Item2, a.Item3, b.Item1, b.Item2, b.Item3, Math.Pow(10, c.Item1), c.Item2, c.Item3, seed));
 
     [Fact]
+    public void Given_half_precision_When_samples_are_weighed_Then_the_factor_itself_is_not_rounded()
+    {
+        using var scope = NewDisposeScope();
+        var (x, g) = (randn(1, 1, 2048).to_type(ScalarType.BFloat16), ones([1, 1, 2048], ScalarType.BFloat16)); // x, no larger than g, is weighed
+        foreach (float factor in new[] { 0.0707f, 0.6177f, 0.0301f }) // bfloat16 has them only to a thousandth or two
+        {
+            var sum = zeros([2048, 2048], ScalarType.Float32);
+            new TorchDpKernels().AddWeightedGradients(x, [(g, sum, false)], tensor([factor]));
+            double ratio = (sum[0].norm().item<float>() / x.to_type(ScalarType.Float64).norm().item<double>()) / factor;
+            Assert.InRange(ratio, 1 - 4e-4, 1 + 4e-4); // 2,048 roundings of 2^-9 that know nothing of each other
+        }
+    }
+
+    [Fact]
     public void Given_random_shapes_When_norms_are_bounded_Then_the_bound_is_above_the_norm_and_near_it() => Cases.Sample(c =>
     {
         using var scope = NewDisposeScope();
