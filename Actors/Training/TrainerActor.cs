@@ -76,7 +76,7 @@ public sealed class TrainerActor : UntypedActor
                 _epoch.Links?.Taken(taken.To);
                 break;
             case Finished done when done.Epoch == _epoch?.Number && done.Order == _epoch.Order:
-                _epoch.Answer = new OrderDone(_run, done.Epoch, done.Order, _epoch.Rank, done.Step, done.Report);
+                _epoch.Answer = new OrderDone(_run, done.Epoch, done.Order, _epoch.Rank, done.Step, done.Report, done.Model);
                 _leader.Tell(_epoch.Answer);
                 break;
             case Failed failed when failed.Epoch == _epoch?.Number:
@@ -127,7 +127,7 @@ public sealed class TrainerActor : UntypedActor
             if (group is not null)
                 epoch.Ending.Register(() => group.Abort(epoch.Reason));
             _rank!.Join(group, join.Rank == 0 ? join.State : null);
-            return null;
+            return (null, _rank.Trained);
         });
     }
 
@@ -141,28 +141,30 @@ public sealed class TrainerActor : UntypedActor
         int rank = _epoch.Rank;
         Do(_epoch, order.Number, order switch
         {
-            RunSteps run => () => _rank!.Run(run.Until, run.Report),
+            RunSteps run => () => (_rank!.Run(run.Until, run.Report), null),
             SaveState save => () =>
             {
                 _rank!.Save(save.Path);
-                return null;
-            },
+                return (null, null);
+            }
+            ,
             WriteProduct write => () =>
             {
                 if (rank == 0)
                     _rank!.WriteProduct(write.Directory);
-                return null;
-            },
+                return (null, null);
+            }
+            ,
             _ => throw new ArgumentException($"a trainer does not know {order.GetType().Name}"),
         });
     }
 
-    private void Do(Epoch epoch, int order, Func<RankReport?> work) =>
+    private void Do(Epoch epoch, int order, Func<(RankReport? Report, TrainedModel? Model)> work) =>
         _thread.Run(() =>
         {
             epoch.Ending.ThrowIfCancellationRequested();
-            var report = work();
-            return new Finished(epoch.Number, order, _rank!.StepsDone, report);
+            var (report, model) = work();
+            return new Finished(epoch.Number, order, _rank!.StepsDone, report, model);
         }).PipeTo(Self, failure: e => new Failed(epoch.Number, e));
 
     private void Fail(Exception e)
@@ -224,7 +226,7 @@ public sealed class TrainerActor : UntypedActor
         }
     }
 
-    private sealed record Finished(int Epoch, int Order, int Step, RankReport? Report);
+    private sealed record Finished(int Epoch, int Order, int Step, RankReport? Report, TrainedModel? Model);
 
     /// <summary>Epoch null: while the model was loaded.</summary>
     private sealed record Failed(int? Epoch, Exception Cause);

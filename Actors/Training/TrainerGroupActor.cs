@@ -33,7 +33,7 @@ public sealed class TrainerGroupActor : UntypedActor, IWithTimers
     private readonly TaskCompletionSource<TrainingEnd> _end;
     private readonly DpSgdPrivacy _privacy;
     private readonly SortedDictionary<string, Node> _nodes = new(StringComparer.Ordinal);
-    private readonly Stopwatch _clock = new();
+    private readonly Stopwatch _clock = new(), _clockOfOrder = new();
 
     private int _epoch, _step, _from = -1, _orderSteps = 1, _breaks, _saved = -1;
     private ImmutableArray<IActorRef> _ranks = [];
@@ -41,6 +41,8 @@ public sealed class TrainerGroupActor : UntypedActor, IWithTimers
     private readonly HashSet<int> _awaited = [];
     private readonly HashSet<IActorRef> _leaving = [];
     private RankReport? _report, _lastReport;
+    private TrainedModel? _model;
+    private Func<int, TrainedModel, TrainingEvent>? _joined; // what to tell when the epoch has begun
     private (long Tokens, int Step) _reported;
     private bool _stopping;
 
@@ -95,7 +97,7 @@ public sealed class TrainerGroupActor : UntypedActor, IWithTimers
         switch (message)
         {
             case TrainerFailed failed:
-                Fail($"{failed.Node} {failed.Device}: {failed.Reason}", failed.BadInput);
+                Fail(failed);
                 return;
             case Stop:
                 End(new TrainingEnd(0, null, BadInput: false, Stopped: true, null));
@@ -116,7 +118,7 @@ public sealed class TrainerGroupActor : UntypedActor, IWithTimers
             case OrderDone done when done.Epoch == _epoch && done.Number == _orders[0].Number && _awaited.Remove(done.Rank):
                 _step = done.Step;
                 if (done.Rank == 0)
-                    _report = done.Report;
+                    (_report, _model) = (done.Report, done.Model ?? _model);
                 if (_awaited.Count == 0)
                     Advance();
                 break;
@@ -124,7 +126,7 @@ public sealed class TrainerGroupActor : UntypedActor, IWithTimers
                 EndEpoch(broken.Reason);
                 break;
             case TrainerFailed failed when _ranks.Contains(Sender):
-                Fail($"{failed.Node} {failed.Device}: {failed.Reason}", failed.BadInput);
+                Fail(failed);
                 break;
             case Terminated { ActorRef: var gone } when _ranks.Contains(gone):
                 var lost = NodeOf(gone);
@@ -166,7 +168,7 @@ public sealed class TrainerGroupActor : UntypedActor, IWithTimers
                 Members(message);
                 break;
             case TrainerFailed failed when _ranks.Contains(Sender):
-                Fail($"{failed.Node} {failed.Device}: {failed.Reason}", failed.BadInput);
+                Fail(failed);
                 return;
             case Retry:
                 foreach (var trainer in _leaving)
@@ -255,10 +257,10 @@ public sealed class TrainerGroupActor : UntypedActor, IWithTimers
         _orders = [];
         Become(Ordered);
         Order((number, rank) => new JoinGroup(_plan.Run, _epoch, number, rank, paths, kind, id, _plan.Folder.State));
-        _joined = new TrainingEvent.Formed(_epoch, 0, [.. infos.Select(i => $"{i.Node} {i.Device}")], _ranks.Length > 1 ? kind : null, _plan.Job.Plan(_ranks.Length, infos[0].Gpu is not null));
+        ImmutableArray<string> names = [.. infos.Select(i => $"{i.Node} {i.Device}")];
+        var memory = _plan.Job.Plan(_ranks.Length, infos[0].Gpu is not null);
+        _joined = (step, model) => new TrainingEvent.Formed(_epoch, step, names, names.Length > 1 ? kind : null, memory, model);
     }
-
-    private TrainingEvent.Formed? _joined;
 
     private void Order(Func<int, int, IOrder> order)
     {
@@ -281,7 +283,7 @@ public sealed class TrainerGroupActor : UntypedActor, IWithTimers
                     (_from, _saved) = (_step, _plan.Folder.State is null ? -1 : _step);
                 _reported = (0, _step);
                 _clock.Reset();
-                _tell(_joined! with { Step = _step });
+                _tell(_joined!(_step, _model!));
                 // Where others may go, there must be a state to go back to.
                 if (_plan.Folder.State is null && _nodes.Count > 1)
                     Save();
@@ -321,8 +323,6 @@ public sealed class TrainerGroupActor : UntypedActor, IWithTimers
         }
     }
 
-    private readonly Stopwatch _clockOfOrder = new();
-
     private void Run()
     {
         int until = _plan.Next(_step, _from, _orderSteps);
@@ -361,6 +361,8 @@ public sealed class TrainerGroupActor : UntypedActor, IWithTimers
             trainer.Tell(new EndEpoch(_plan.Run, _epoch, reason));
         Become(Leaving);
     }
+
+    private void Fail(TrainerFailed failed) => Fail(failed.Node == _here && !_clustered ? failed.Reason : $"{failed.Node} {failed.Device}: {failed.Reason}", failed.BadInput);
 
     private void Fail(string reason, bool badInput) => End(new TrainingEnd(Math.Max(0, _saved), reason, badInput, Stopped: false, _lastReport));
 

@@ -31,9 +31,6 @@ public sealed class TrainingFolder
     /// <summary>Where the product goes.</summary>
     public string Product(bool adapter) => System.IO.Path.Combine(Path, adapter ? "adapter" : "checkpoint");
 
-    /// <summary>Makes the folder; the first write of a run.</summary>
-    public void Create() => Directory.CreateDirectory(Path);
-
     /// <summary>Makes the charge durable; what it pays for may be written after.</summary>
     /// <remarks>
     /// A charge is never taken back: a run that was killed between charge and release repeats the same steps with the same draws and noise, so the release that was paid for is
@@ -51,9 +48,10 @@ public sealed class TrainingFolder
         _charged = history;
     }
 
-    /// <summary>Writes a file, there whole or not at all.</summary>
+    /// <summary>Writes a file, there whole or not at all; the first one makes the folder.</summary>
     public void Write(string name, string text)
     {
+        Directory.CreateDirectory(Path);
         var temporary = System.IO.Path.Combine(Path, $".{name}.tmp");
         File.WriteAllText(temporary, text + "\n");
         File.Move(temporary, System.IO.Path.Combine(Path, name), overwrite: true);

@@ -39,7 +39,7 @@ public abstract record TrainingEvent
     /// <param name="Ranks">Node and device of each.</param>
     /// <param name="Collective">Null where there is one rank.</param>
     /// <param name="Memory">What each device needs.</param>
-    public sealed record Formed(int Epoch, int Step, ImmutableArray<string> Ranks, CollectiveKind? Collective, MemoryPlan Memory) : TrainingEvent;
+    public sealed record Formed(int Epoch, int Step, ImmutableArray<string> Ranks, CollectiveKind? Collective, MemoryPlan Memory, TrainedModel Model) : TrainingEvent;
 
     /// <summary>Steps were done.</summary>
     /// <param name="Tokens">Since the last report, of all ranks.</param>

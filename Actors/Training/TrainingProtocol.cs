@@ -54,7 +54,8 @@ public static class TrainingProtocol
 
     /// <summary>An order is done. The figures are the group's since the last report where they were asked for, else null.</summary>
     /// <param name="Step">Steps done in all.</param>
-    public sealed record OrderDone(string Run, int Epoch, int Number, int Rank, int Step, RankReport? Report) : IRunMessage;
+    /// <param name="Model">With the first order of an epoch; else null.</param>
+    public sealed record OrderDone(string Run, int Epoch, int Number, int Rank, int Step, RankReport? Report, TrainedModel? Model) : IRunMessage;
 
     /// <summary>This rank's collective broke: a peer is gone, most likely.</summary>
     public sealed record EpochBroken(string Run, int Epoch, int Rank, string Reason) : IRunMessage;
@@ -68,6 +69,11 @@ public static class TrainingProtocol
     /// <summary>The receiver of <see cref="GroupBytes"/> has room for more.</summary>
     public sealed record BytesTaken(string Run, int Epoch, int From, int To) : IRunMessage;
 }
+
+/// <summary>What is trained.</summary>
+/// <param name="Weights">How many are.</param>
+/// <param name="Groups">Clipping groups.</param>
+public sealed record TrainedModel(long Weights, int Groups);
 
 /// <summary>A group's figures since its last report, and one rank's times.</summary>
 /// <param name="Loss">Mean of finite losses, computed without noise; NaN where there is none.</param>

@@ -30,6 +30,8 @@ internal sealed class TrainingRank : IDisposable
 
     public int StepsDone => _trainer?.StepsDone ?? 0;
 
+    public TrainedModel Trained => _trainer is { } t ? new TrainedModel(t.Parameters.Sum(p => p.Parameter.numel()), t.Groups.Count) : throw new InvalidOperationException("no epoch has begun");
+
     /// <summary>Begins an epoch: a new trainer on the same model, with the state that rank 0 has.</summary>
     /// <param name="group">Owned from now on; null: alone.</param>
     /// <param name="state">A file; null: as the model stands.</param>

@@ -16,7 +16,7 @@ namespace Chorus.Gpu.DpSgd;
 /// <param name="Workspace">An allowance.</param>
 public sealed record MemoryPlan(long Weights, long Sums, long Optimizer, long Activations, long Workspace)
 {
-    private const double Gibibyte = 1L << 30;
+    private const long Gibibyte = 1L << 30;
 
     public long Total => Weights + Sums + Optimizer + Activations + Workspace;
 
@@ -67,19 +67,20 @@ public sealed record MemoryPlan(long Weights, long Sums, long Optimizer, long Ac
     }
 
     /// <summary>The figures in one line.</summary>
-    public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{Total / Gibibyte:0.00} GiB: weights {Weights / Gibibyte:0.00}, sums {Sums / Gibibyte:0.00}, optimizer {Optimizer / Gibibyte:0.00}, activations {Activations / Gibibyte:0.00}, workspace {Workspace / Gibibyte:0.00}");
+    public override string ToString() =>
+        $"{Size(Total)}: weights {Size(Weights)}, sums {Size(Sums)}, optimizer {Size(Optimizer)}, activations {Size(Activations)}, workspace {Size(Workspace)}";
 
     /// <summary>What is wrong where it does not fit; null where it does.</summary>
     /// <param name="available">Bytes that the device has for it; null is not known, and then nothing is said.</param>
     /// <param name="device">For the message.</param>
     /// <param name="ranks">As the plan was made for.</param>
     public string? Refusal(long? available, string device, int ranks) => available is { } free && Total > free
-        ? string.Create(
-            CultureInfo.InvariantCulture,
-            $"{device} has {free / Gibibyte:0.00} GiB free, and each of {ranks} ranks needs {this}; {(Activations > (Total - Activations) / 2 ? "a smaller --batch or --seq needs less, and " : "")}more devices divide the optimizer's part, --dtype bfloat16 halves all")
+        ? $"{device} has {Size(free)} free, and each of {ranks} ranks needs {this}: a smaller --batch or --seq has fewer activations, more devices divide the optimizer's part, --dtype bfloat16 halves float32"
         : null;
+
+    private static string Size(long bytes) => bytes >= 1L << 30
+        ? string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.00} GiB")
+        : string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 20):0.0} MiB");
 
     private static long Divided(long bytes, int ranks) => (bytes + ranks - 1) / ranks;
 }
