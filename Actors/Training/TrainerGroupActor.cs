@@ -199,9 +199,12 @@ public sealed class TrainerGroupActor : UntypedActor, IWithTimers
     {
         switch (message)
         {
-            case ClusterEvent.MemberUp { Member: var up } when up.HasRole("trainer") && NameOf(up.Address) is var name && name != _here:
-                _nodes[name] = new Node(name, Context.ActorSelection($"{up.Address}/user/{TrainerHostActor.Name}"), Here: false);
-                Ask(_nodes[name]);
+            case ClusterEvent.MemberUp { Member: var up } when up.HasRole("trainer") && NameOf(up.Address) != _here:
+                Members(new NodeCame(NameOf(up.Address), Context.ActorSelection($"{up.Address}/user/{TrainerHostActor.Name}")));
+                break;
+            case NodeCame came:
+                _nodes[came.Name] = new Node(came.Name, came.Host, Here: false);
+                Ask(_nodes[came.Name]);
                 break;
             case ClusterEvent.MemberRemoved { Member: var removed }:
                 _nodes.Remove(NameOf(removed.Address)); // its trainers are reported as terminated
@@ -234,21 +237,21 @@ public sealed class TrainerGroupActor : UntypedActor, IWithTimers
             Fail("the trainer of this process ended", badInput: false);
             return;
         }
-        _ranks = [.. trainers.Select(t => t.Key)];
         var infos = trainers.Select(t => t.Value).ToArray();
         foreach (var info in infos)
         {
-            if (_plan.Job.Plan(_ranks.Length, info.Gpu is not null).Refusal(info.AvailableBytes, $"{info.Node} {info.Device}", _ranks.Length) is not { } refusal)
+            if (_plan.Job.Plan(infos.Length, info.Gpu is not null).Refusal(info.AvailableBytes, $"{info.Node} {info.Device}", infos.Length) is not { } refusal)
                 continue;
             Fail(_epoch == 0 ? refusal : $"{refusal}; the state of step {_saved} is saved: go on with --resume when more devices are there", badInput: true);
             return;
         }
         bool own = infos.All(i => i.Gpu is not null && i.Nccl) && infos.Select(i => i.Gpu).Distinct().Count() == infos.Length;
-        if (_plan.Collective == CollectiveKind.Nccl && !own && _ranks.Length > 1)
+        if (_plan.Collective == CollectiveKind.Nccl && !own && infos.Length > 1)
         {
             Fail($"--collective nccl needs a GPU of its own and libnccl.so.2 for every rank; {string.Join(", ", infos.Select(i => $"{i.Node} {i.Device}{(i.Gpu is null ? " is no GPU" : i.Nccl ? "" : " has no NCCL")}"))}", badInput: true);
             return;
         }
+        _ranks = [.. trainers.Select(t => t.Key)];
         var kind = own && _plan.Collective != CollectiveKind.Host ? CollectiveKind.Nccl : CollectiveKind.Host;
         ImmutableArray<byte> id = kind == CollectiveKind.Nccl && _ranks.Length > 1 ? [.. NcclCollective.NewId()] : [];
         var address = ((ExtendedActorSystem)Context.System).Provider.DefaultAddress;
@@ -396,6 +399,9 @@ public sealed class TrainerGroupActor : UntypedActor, IWithTimers
         /// <summary>As the node has its devices.</summary>
         public IEnumerable<KeyValuePair<IActorRef, TrainerPrepared>> InOrder => Trainers.OrderBy(t => t.Key.Path.Name.Length).ThenBy(t => t.Key.Path.Name, StringComparer.Ordinal);
     }
+
+    /// <summary>A node with the role trainer is up; its host is there.</summary>
+    internal sealed record NodeCame(string Name, ActorSelection Host);
 
     private sealed record Charged;
 
