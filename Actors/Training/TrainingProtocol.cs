@@ -66,6 +66,11 @@ public static class TrainingProtocol
     /// <summary>This rank has left the epoch: nothing of it runs any more.</summary>
     public sealed record EpochEnded(string Run, int Epoch) : IRunMessage;
 
+    /// <summary>A piece of a tensor on its way from one rank of an epoch to another: raw bytes of noise-free sums, for trainers alone, and never persisted.</summary>
+    /// <param name="Number">Counts the pieces from this rank to that, from 0.</param>
+    /// <param name="Bytes">Not to be changed once sent.</param>
+    public sealed record GroupBytes(string Run, int Epoch, int From, int To, long Number, byte[] Bytes) : IRunMessage;
+
     /// <summary>The receiver of <see cref="GroupBytes"/> has room for more.</summary>
     public sealed record BytesTaken(string Run, int Epoch, int From, int To) : IRunMessage;
 }

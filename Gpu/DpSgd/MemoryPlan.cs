@@ -35,8 +35,8 @@ public sealed record MemoryPlan(long Weights, long Sums, long Optimizer, long Ac
         // Both norms' inputs and outputs; query, key, value and mix as attention keeps them, and the mix again as its projection reads it; the feed-forward layer:
         // gate, silu(gate), up and their product, or GELU's input and output.
         double layer = shape.Family == "gpt2" ? (4 * c) + (5 * c) + (2 * i) : (4 * c) + (3 * query) + (2 * keyValue) + (4 * i);
-        // Logits in the model's type and in float32, log-probabilities, and their gradients.
-        double head = tokens * v * ((2 * elementBytes) + (3 * 4)) + (2 * tokens * c * elementBytes);
+        // Logits in the model's type and in float32, and log-probabilities; in the backward pass no more than these.
+        double head = (tokens * v * (elementBytes + 8)) + (2 * tokens * c * elementBytes);
         double kept = s.Method switch
         {
             DpMethod.Explicit => (double)trained * s.PhysicalBatch * elementBytes,
@@ -48,7 +48,7 @@ public sealed record MemoryPlan(long Weights, long Sums, long Optimizer, long Ac
         double activations = (shape.Layers * layer * tokens * elementBytes) + head + kept;
         return new MemoryPlan(
             shape.ParameterCount * elementBytes, trained * elementBytes, Divided(trained * elementBytes, ranks) * moments, (long)activations,
-            (long)((gpu ? Gibibyte : Gibibyte / 8) + (0.05 * activations)));
+            (long)((gpu ? 1.5 * Gibibyte : Gibibyte / 8) + (0.05 * activations)));
     }
 
     /// <summary>How many weights are trained, up to biases.</summary>

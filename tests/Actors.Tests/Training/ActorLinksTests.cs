@@ -1,30 +1,14 @@
 using Akka.Actor;
-using Akka.Configuration;
 using Akka.TestKit.Xunit2;
-using Chorus.Actors.Settings;
 using Chorus.Actors.Training;
 using Chorus.Gpu.Collectives;
 using static Chorus.Actors.Training.TrainingProtocol;
 
 namespace Chorus.Actors.Tests.Training;
 
-/// <summary>Pieces of tensors between trainers: on the wire, in order, never more than a window of them.</summary>
-public sealed class GroupBytesTests() : TestKit(
-    ConfigurationFactory.ParseString("akka.actor.provider = local, akka.loglevel = OFF, akka.stdout-loglevel = OFF, akka.extensions = []").WithFallback(HoconFiles.Embedded("cluster.conf")))
+/// <summary>Pieces of tensors between trainers: in order, never more than a window of them.</summary>
+public sealed class ActorLinksTests : TestKit
 {
-    [Fact]
-    public void Given_a_piece_When_sent_and_received_Then_it_is_the_same_and_a_damaged_one_is_refused()
-    {
-        var piece = new GroupBytes("run-é", 3, 1, 2, long.MaxValue, [0, 255, 7]);
-        var serializer = Assert.IsType<GroupBytesSerializer>(Sys.Serialization.FindSerializerFor(piece));
-        var bytes = serializer.ToBinary(piece);
-        var read = Assert.IsType<GroupBytes>(serializer.FromBinary(bytes, typeof(GroupBytes)));
-        Assert.Equal(piece with { Bytes = [] }, read with { Bytes = piece.Bytes } with { Bytes = [] }, (a, b) => a.Run == b.Run && a.Epoch == b.Epoch && a.From == b.From && a.To == b.To && a.Number == b.Number);
-        Assert.Equal(piece.Bytes, read.Bytes);
-        Assert.Throws<ArgumentException>(() => serializer.FromBinary(bytes[..20], typeof(GroupBytes)));
-        Assert.Throws<ArgumentException>(() => serializer.FromBinary(bytes[..25], typeof(GroupBytes)));
-    }
-
     [Fact]
     public async Task Given_a_full_window_When_more_is_sent_Then_it_waits_until_the_other_has_room()
     {
