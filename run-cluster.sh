@@ -32,14 +32,20 @@ The run (handed to 'chorus simulate'; its --help says more)
   --diagnostics    Also compute what only a simulator can know.
   --resume         Go on with the run in --out (or the newest unfinished one below runs/).
 
+A training in place of a run
+  --train ...      All that follows is handed to 'chorus train' (its --help says more), and the other
+                   processes or machines are its trainers. GPUs of one machine need no cluster:
+                   'chorus train --devices cuda:0,cuda:1' has them in one process.
+
 Examples
   ./run-cluster.sh                                       the quickstart, 3 processes
   ./run-cluster.sh --data my-data --epsilon 1            LargeFedBench files of your own
   ./run-cluster.sh --nodes 5 --rounds 3 --clients 5000   a larger cluster
   ./run-cluster.sh --resume --out runs/mine              go on after a crash
   ./run-cluster.sh --hosts 10.0.0.1,10.0.0.2,10.0.0.3    what to start on three machines
+  ./run-cluster.sh --hosts 10.0.0.1,10.0.0.2 --train --checkpoint /models/llama --data /data/texts.txt --devices auto --epsilon 4 --out runs/dp
 
-Exit codes: those of 'chorus simulate': 0 done, 1 failed, 2 bad input, 3 budget refused.
+Exit codes: those of 'chorus simulate' and 'chorus train': 0 done, 1 failed, 2 bad input, 3 budget refused.
 HELP
 }
 
@@ -47,6 +53,7 @@ say() { printf '%s\n' "$*"; }
 fail() { printf 'run-cluster: %s\n' "$*" >&2; exit "${code:-1}"; }
 bad_input() { code=2 fail "$@"; }
 
+command=simulate role=client trainers=()
 nodes=3 port="" hosts="" over_ssh=no consent=ask build=yes
 run=()
 while [ $# -gt 0 ]; do
@@ -54,6 +61,7 @@ while [ $# -gt 0 ]; do
     case "$1" in --?*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;; esac
     case "$1" in
         --help | -h) usage; exit 0 ;;
+        --train) shift; command=train role=trainer; run=("$@"); break ;;
         --ssh) over_ssh=yes; shift ;;
         --yes | -y) consent=yes; shift ;;
         --no-build) build=no; shift ;;
@@ -70,6 +78,16 @@ while [ $# -gt 0 ]; do
         *) bad_input "unknown option $1; see --help" ;;
     esac
 done
+
+# Trainers of other processes use what the leader is told to.
+if [ "$command" = train ]; then
+    for ((i = 0; i < ${#run[@]}; i++)); do
+        case "${run[i]}" in
+            --device | --devices) trainers=(--devices "${run[i + 1]:-}") ;;
+            --device=* | --devices=*) trainers=(--devices "${run[i]#*=}") ;;
+        esac
+    done
+fi
 
 [[ "$nodes" =~ ^[1-9][0-9]{0,2}$ ]] || bad_input "--nodes must be a whole number in [1, 999], got $nodes"
 [[ "$port" =~ ^([1-9][0-9]{0,4})?$ ]] && [ "${port:-1}" -le 65535 ] || bad_input "--port must be in [1, 65535], got $port"
@@ -179,15 +197,15 @@ run_hosts() {
         host="${list[i]}"
         [[ "$host" =~ ^[A-Za-z0-9][A-Za-z0-9.-]*$ ]] || bad_input "--hosts: \"$host\" is neither a name nor an IPv4 address"
         if [ "$i" = 0 ]; then
-            commands+=("$(printf '%q' "$chorus") simulate --nodes ${#list[@]} --host $host --port $base$quoted")
+            commands+=("$(printf '%q' "$chorus") $command --nodes ${#list[@]} --host $host --port $base$quoted")
         else
-            commands+=("$(printf '%q' "$chorus") node --roles client --host $host --port $base --seed-node ${list[0]}:$base")
+            commands+=("$(printf '%q' "$chorus") node --roles $role${trainers[*]+ ${trainers[*]}} --host $host --port $base --seed-node ${list[0]}:$base")
         fi
     done
 
     if [ "$over_ssh" = no ]; then
         say "Build Chorus on every machine (./run-cluster.sh --nodes 1 does), open port $base between them,"
-        say "copy a --data folder to the same path on each, and start, in any order:"
+        say "copy --data (and a checkpoint) to the same path on each, and start, in any order:"
         for i in "${!list[@]}"; do
             say ""
             say "on ${list[i]}:"
@@ -222,9 +240,13 @@ follow() {
             wait "${carriers[i]}" || status=$?
             unset "carriers[i]"
             lost=$((lost + 1))
-            say "run-cluster: a client node ended (exit code $status); the others take its clients over" >&2
+            if [ "$command" = train ]; then
+                say "run-cluster: a trainer ended (exit code $status); the others go on" >&2
+            else
+                say "run-cluster: a client node ended (exit code $status); the others take its clients over" >&2
+            fi
             tail -n 5 "$logs"/*.log >&2 || true
-            [ "${#carriers[@]}" -gt 0 ] || fail "no client node is left; go on with --resume"
+            [ "$command" = train ] || [ "${#carriers[@]}" -gt 0 ] || fail "no client node is left; go on with --resume"
         done
         sleep 0.2
     done
@@ -235,21 +257,21 @@ follow() {
 
 run_here() {
     if [ "$nodes" = 1 ]; then
-        exec "$chorus" simulate ${port:+--port "$port"} ${run[@]+"${run[@]}"}
+        exec "$chorus" "$command" ${port:+--port "$port"} ${run[@]+"${run[@]}"}
     fi
 
     port="${port:-$(free_port)}"
-    [ "$nodes" != 2 ] || say "note: of 2 processes one carries all clients; if it dies, the run stops until it is resumed"
+    [ "$nodes" != 2 ] || [ "$command" = train ] || say "note: of 2 processes one carries all clients; if it dies, the run stops until it is resumed"
     logs="$(mktemp -d "${TMPDIR:-/tmp}/chorus-cluster.XXXXXX")"
     trap on_exit EXIT
     trap 'on_signal 130' INT
     trap 'on_signal 143' TERM HUP
     # Background jobs share this terminal's output; Ctrl-C reaches this script, which stops them.
-    "$chorus" simulate --nodes "$nodes" --port "$port" ${run[@]+"${run[@]}"} </dev/null &
+    "$chorus" "$command" --nodes "$nodes" --port "$port" ${run[@]+"${run[@]}"} </dev/null &
     simulation=$!
     local i
     for ((i = 2; i <= nodes; i++)); do
-        "$chorus" node --roles client --seed-node "127.0.0.1:$port" </dev/null >"$logs/node-$i.log" 2>&1 &
+        "$chorus" node --roles "$role" ${trainers[@]+"${trainers[@]}"} --seed-node "127.0.0.1:$port" </dev/null >"$logs/node-$i.log" 2>&1 &
         carriers+=($!)
     done
     follow

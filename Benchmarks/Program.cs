@@ -8,6 +8,7 @@ return args switch
     ["chaos", .. var rest] => await ChaosBenchmark.RunAsync(new BenchmarkArguments(rest)),
     ["data-parallel", .. var rest] => DataParallelBenchmark.Run(new BenchmarkArguments(rest)),
     ["copies", .. var rest] => CopyBenchmark.Run(new BenchmarkArguments(rest)),
+    ["scaling", .. var rest] => ScalingBenchmark.Run(new BenchmarkArguments(rest)),
     ["kernels"] => KernelBenchmark.Run(),
     ["dp-step", .. var rest] => DpStepBenchmark.Run(new BenchmarkArguments(rest)),
     ["generation", .. var rest] => GenerationBenchmark.Run(new BenchmarkArguments(rest)),
@@ -32,6 +33,8 @@ static int Usage()
                       --norm auto|gram|direct|kept --clipping PerLayer|Flat|AutoS --optimizer sgd|adamw --recording auto|on|off --rounds 5 --steps 6 (memory: one method alone)
           data-parallel  --device cuda --dtype bfloat16 --parts equal,noise,steps,dpo --shape llama-7b,llama-13b --layers 4 --batch 8 --seq 1024 --steps 8 --rounds 3
                       --ranks 0 (all) --collective auto|nccl|host --check-shape llama-1b --check-layers 2 --dpo-shape llama-1b --pairs 8 --pair-tokens 256
+          scaling     --shape llama-13b --device cuda --dtype bfloat16 --batch 8 --seq 1024 --depths 1,4 --check 6 --steps 12 --layers 40 --micro-batches 1,4 --optimizer sgd|adamw
+                      --layer-ms, --rest-ms, --update-gbs: given in place of measured
           generation  --shape {string.Join('|', BenchmarkModel.Names)} --device auto --dtype float32|bfloat16 --batch 256 --samples 10 --prompt 192 --new 64
                       --temperature 1 --top-k 0 --top-p 1 --repeats 3 --threads 0 --draw auto|host|device --recorded on|off
           training    --shape 4m --device cpu --dtype float32 --batch 32 --length 96 --steps 20 --threads 0

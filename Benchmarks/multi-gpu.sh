@@ -21,4 +21,4 @@ export LD_LIBRARY_PATH
 export NCCL_NVLS_ENABLE="${NCCL_NVLS_ENABLE:-0}"
 nvidia-smi --query-gpu=index,name --format=csv,noheader
 nvidia-smi topo -m 2>/dev/null | sed -n '1,10p'
-exec timeout 560 "$program" data-parallel --device cuda --dtype bfloat16 "$@"
+timeout 560 "$program" data-parallel --device cuda --dtype bfloat16 "$@"

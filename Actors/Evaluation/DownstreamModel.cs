@@ -46,6 +46,8 @@ internal sealed class DownstreamModel
 
     public torch.Device Device { get; }
 
+    private IReadOnlyList<torch.Device> Others => [.. _settings.Policy.TuningDevices.Select(TorchDevices.Parse)];
+
     /// <summary>How arms are shaped and trained.</summary>
     public DownstreamSettings Arms { get; }
 
@@ -59,8 +61,8 @@ internal sealed class DownstreamModel
     {
         var checkpoint = _settings.Evaluation.Checkpoint;
         return checkpoint.Given
-            ? RunCheckpoints.Opened("downstream", () => new DownstreamExperiment(Arms, Device, checkpoint.Directory, RunCheckpoints.Loading(checkpoint)))
-            : new DownstreamExperiment(Arms, Device);
+            ? RunCheckpoints.Opened("downstream", () => new DownstreamExperiment(Arms, Device, checkpoint.Directory, RunCheckpoints.Loading(checkpoint), Others))
+            : new DownstreamExperiment(Arms, Device, Others);
     }
 
     /// <summary>A model of the run's shape, with weights that nobody should use.</summary>

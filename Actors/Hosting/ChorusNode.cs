@@ -16,6 +16,7 @@ using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Actors.Telemetry;
+using Chorus.Actors.Training;
 using Chorus.Actors.Watch;
 using Chorus.Gpu.Runtime;
 using Microsoft.Data.Sqlite;
@@ -216,14 +217,19 @@ public sealed class ChorusNode : IAsyncDisposable
         if (options.Roles.Contains("policy"))
             Singleton(PolicyActor.Props(_device!, options.Policy!), PolicyName, "policy");
         if (options.Roles.Contains("trainer"))
-            Singleton(EvaluatorActor.Props(_device!, options.Downstream!), EvaluatorName, "trainer");
-        if (options.Roles.Contains("coordinator"))
+        {
+            System.ActorOf(TrainerHostActor.Props(Address, options.TrainerDevices, options.TrainerThreads), TrainerHostActor.Name);
+            if (options.Downstream is { } downstream)
+                Singleton(EvaluatorActor.Props(_device!, downstream), EvaluatorName, "trainer");
+        }
+
+        if (options.Run is { } run)
         {
             var cluster = Cluster.Get(System);
             var peers = new CoordinatorPeers(
                 Proxy(PolicyName, "policy"), Proxy(EvaluatorName, "trainer"), blocks, () => cluster.State.Members.Count(m => m.HasRole("client")));
             System.ActorOf(
-                MembersAwaited.Props(options.MinimumNodes, () => Singleton(RunCoordinatorActor.Props(options.Run!, peers), CoordinatorName, "coordinator")),
+                MembersAwaited.Props(options.MinimumNodes, () => Singleton(RunCoordinatorActor.Props(run, peers), CoordinatorName, "coordinator")),
                 "members-awaited");
         }
     }

@@ -37,7 +37,7 @@ public sealed record NodeOptions
     /// <summary>HOCON over all other Akka settings of this node; for tests and for trouble that nobody foresaw.</summary>
     public string Overrides { get; init; } = "";
 
-    /// <summary>The run; required with the role coordinator.</summary>
+    /// <summary>The run; with the role coordinator, unless that only leads a training.</summary>
     public RunContext? Run { get; init; }
 
     /// <summary>Makes the policy; required with the role policy.</summary>
@@ -55,6 +55,12 @@ public sealed record NodeOptions
     /// <summary>Whether policy and trainer here work with libtorch; without, it is never loaded.</summary>
     public bool NeedsTorch { get; init; } = true;
 
-    /// <summary>Makes the downstream experiment; required with the role trainer.</summary>
+    /// <summary>Makes the downstream experiment; with the role trainer, where a run may ask for one.</summary>
     public Evaluation.DownstreamFactory? Downstream { get; init; }
+
+    /// <summary>Devices that this node trains on, with the role trainer: auto, cpu, cuda or cuda:N each.</summary>
+    public IReadOnlyList<string> TrainerDevices { get; init; } = ["auto"];
+
+    /// <summary>Threads of an operator of each trainer on the CPU; 0 divides the processors among them.</summary>
+    public int TrainerThreads { get; init; }
 }

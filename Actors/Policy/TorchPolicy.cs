@@ -24,9 +24,11 @@ public sealed class TorchPolicy : IPolicy
     {
         var device = TorchDevices.Parse(settings.Policy.Device);
         var checkpoint = settings.Policy.Checkpoint;
-        return new TorchPolicy(checkpoint.Given
+        var model = checkpoint.Given
             ? RunCheckpoints.Opened("policy", () => PolicyModel.Open(SettingsOf(settings), checkpoint.Directory, RunCheckpoints.Loading(checkpoint), device, checkpoint.Sha256))
-            : PolicyModel.LoadOrPretrain(SettingsOf(settings), publicTexts, device, cacheFolder: null, new Relay(progress), ct));
+            : PolicyModel.LoadOrPretrain(SettingsOf(settings), publicTexts, device, cacheFolder: null, new Relay(progress), ct);
+        model.TuneOn([.. settings.Policy.TuningDevices.Select(TorchDevices.Parse)]);
+        return new TorchPolicy(model);
     }
 
     public void LoadAdapter(string? directory)

@@ -16,7 +16,7 @@ namespace Chorus.Actors.Serialization;
 /// </remarks>
 public sealed class ChorusSerializer(ExtendedActorSystem system) : SerializerWithStringManifest(system)
 {
-    private static readonly WireType[] Types = [.. RunMappings.Types, .. LedgerMappings.Types, .. CollectionMappings.Types, .. ModelMappings.Types, .. WatchMappings.Types];
+    private static readonly WireType[] Types = [.. RunMappings.Types, .. LedgerMappings.Types, .. CollectionMappings.Types, .. ModelMappings.Types, .. WatchMappings.Types, .. TrainingMappings.Types];
 
     private static readonly Dictionary<Type, WireType> ByType = Types.ToDictionary(t => t.Type);
     private static readonly Dictionary<string, Func<byte[], object>> Readers = Types.Select(t => KeyValuePair.Create(t.Manifest, t.Read)).Concat(JsonMessages.Readers).ToDictionary();

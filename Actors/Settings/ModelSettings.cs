@@ -69,6 +69,9 @@ public sealed record PolicyRunSettings
 {
     public required string Device { get; init; }
 
+    /// <summary>Devices that the policy is tuned on, and the downstream model trained, together with <see cref="Device"/>.</summary>
+    public required IReadOnlyList<string> TuningDevices { get; init; }
+
     public required int Threads { get; init; }
 
     public required int TextTokens { get; init; }
@@ -109,6 +112,7 @@ public sealed record PolicyRunSettings
         return new PolicyRunSettings
         {
             Device = read.Text("policy.device"),
+            TuningDevices = read.Text("policy.tuning-devices").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
             Threads = read.Int("policy.threads", 0, 1024),
             TextTokens = textTokens,
             Checkpoint = ModelCheckpoint.From(read, "policy"),

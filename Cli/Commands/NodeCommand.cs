@@ -7,17 +7,19 @@ using Chorus.Gpu.Runtime;
 
 namespace Chorus.Cli.Commands;
 
-/// <summary><c>chorus node</c>: one member of a cluster that <c>chorus simulate</c> drives.</summary>
+/// <summary><c>chorus node</c>: one member of a cluster that <c>chorus simulate</c> or <c>chorus train</c> drives.</summary>
 internal static class NodeCommand
 {
     private static readonly Option<string> Roles = new("--roles") { Description = "client, policy, trainer; separated by commas.", DefaultValueFactory = _ => "client" };
     private static readonly Option<string?> Config = new("--config") { Description = "A HOCON file with node { host, port, roles, seed-nodes, akka }; options win over it.", HelpName = "FILE" };
 
+    private static readonly Option<string> Devices = new("--devices") { Description = "With the role trainer: what to train on, one rank each; cuda:0,cuda:1, cpu, or auto for every GPU there is.", DefaultValueFactory = _ => "auto", HelpName = "D,D" };
+
     private static readonly TimeSpan PatienceToJoin = TimeSpan.FromSeconds(15);
 
     public static Command Create()
     {
-        var command = new Command("node", "Joins a cluster and carries clients (or the policy, or the trainer) for its run.") { Roles, Config };
+        var command = new Command("node", "Joins a cluster and carries clients (or the policy, or the trainer) for its run.") { Roles, Config, Devices };
         MemberOptions.AddTo(command);
         command.SetAction(InvokeAsync);
         return command;
@@ -26,7 +28,7 @@ internal static class NodeCommand
     private static async Task<int> InvokeAsync(ParseResult parsed, CancellationToken ct)
     {
         var options = Options(parsed);
-        if (options.Roles.Contains("policy") || options.Roles.Contains("trainer"))
+        if (options.Roles.Contains("policy"))
             TorchRuntime.Prepare();
         var seeds = string.Join(" or ", options.SeedNodes);
         var output = parsed.InvocationConfiguration.Output;
@@ -39,7 +41,7 @@ internal static class NodeCommand
             node.System.ActorOf(Props.Create(() => new CoordinatorWatch(joined, lost)), "coordinator-watch");
             var over = Task.WhenAny(lost.Task, node.System.WhenTerminated, Task.Delay(Timeout.Infinite, ct));
             if (await Task.WhenAny(joined.Task, over, Task.Delay(PatienceToJoin, ct)) is var first && first != joined.Task && !over.IsCompleted && !ct.IsCancellationRequested)
-                output.WriteLine($"no answer from {seeds} yet: is 'chorus simulate --nodes N --host HOST --port PORT' running there? Still trying (Ctrl-C ends)");
+                output.WriteLine($"no answer from {seeds} yet: is 'chorus simulate' or 'chorus train' with --nodes N --host HOST --port PORT running there? Still trying (Ctrl-C ends)");
             await Task.WhenAny(joined.Task, over);
             if (joined.Task.IsCompleted)
                 output.WriteLine($"joined as {node.Address}");
@@ -60,6 +62,8 @@ internal static class NodeCommand
         var options = MemberOptions.Read(parsed, roles.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), file);
         if (options.Roles.Contains("coordinator"))
             throw new SettingsException("the coordinator is 'chorus simulate' itself: leave the role coordinator out");
+        if (options.Roles.Contains("trainer"))
+            options = options with { TrainerDevices = TrainerDevices.Read(parsed.GetValue(Devices)!) };
         return options.SeedNodes.Count > 0 ? options : throw new SettingsException("a node joins a cluster: name one of its nodes with --seed-node host:port");
     }
 

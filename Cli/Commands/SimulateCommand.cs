@@ -7,6 +7,7 @@ using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Cli.Progress;
 using Chorus.Gpu.Runtime;
+using TorchSharp;
 
 namespace Chorus.Cli.Commands;
 
@@ -79,7 +80,9 @@ internal static class SimulateCommand
     private static void RequireDevice(RunSettings settings)
     {
         TorchRuntime.Prepare(settings.Policy.Threads);
-        TorchDevices.Parse(settings.Policy.Device);
+        var device = TorchDevices.Parse(settings.Policy.Device);
+        if (settings.Policy.TuningDevices.Select(TorchDevices.Parse).Append(device).Where(d => d.type == DeviceType.CUDA).GroupBy(d => d.index).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw new SettingsException($"policy.device and policy.tuning-devices name cuda:{twice.Key} twice: a GPU holds one copy of the policy");
     }
 
     /// <summary>What the command line sets, as HOCON over the run file; null where it sets nothing.</summary>

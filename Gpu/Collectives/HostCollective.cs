@@ -21,6 +21,7 @@ public sealed class HostCollective : ICollective
     private readonly BlockingCollection<Action> _queue = [];
     private readonly Thread _thread;
     private long _exposed;
+    private int _disposed;
 
     /// <param name="links">Disposed with this.</param>
     public HostCollective(ICollectiveLinks links)
@@ -85,7 +86,7 @@ public sealed class HostCollective : ICollective
     /// <summary>Ends the thread; work that is under way ends with it.</summary>
     public void Dispose()
     {
-        if (_queue.IsAddingCompleted)
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
         _queue.CompleteAdding();
         if (!_thread.Join(TimeSpan.FromSeconds(1)))

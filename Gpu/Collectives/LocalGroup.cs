@@ -1,5 +1,5 @@
+using System.Runtime.ExceptionServices;
 using Chorus.Gpu.Cuda;
-using Chorus.Gpu.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -21,47 +21,53 @@ public enum CollectiveKind
 /// <summary>Ranks in this process, one thread and one device each, that do the same work together.</summary>
 public static class LocalGroup
 {
-    /// <summary>Runs the work on all ranks at once and waits for all.</summary>
+    /// <summary>Runs the work on all ranks at once and waits for all: rank 0 on the calling thread, which is its device's, the others on threads of their own.</summary>
     /// <param name="devices">One for each rank; the same one may serve several, over the host's collective.</param>
-    /// <param name="work">Called on each rank's own thread, with its collective and device.</param>
-    /// <param name="threads">Threads of an operator on each rank's thread; 0 divides the processors among the ranks.</param>
+    /// <param name="work">Given each rank's collective and device.</param>
     /// <returns>What the ranks returned, by rank.</returns>
     /// <exception cref="Exception">What a rank threw: the first that is not merely told of another's failure.</exception>
-    public static T[] Run<T>(IReadOnlyList<Device> devices, CollectiveKind kind, Func<ICollective, Device, T> work, int threads = 0)
+    public static T[] Run<T>(IReadOnlyList<Device> devices, CollectiveKind kind, Func<ICollective, Device, T> work)
     {
         ArgumentNullException.ThrowIfNull(devices);
         ArgumentOutOfRangeException.ThrowIfLessThan(devices.Count, 1);
         bool nccl = Resolve(kind, devices) == CollectiveKind.Nccl;
         var id = nccl ? NcclCollective.NewId() : [];
         var links = nccl ? null : SharedMemoryLinks.Create(devices.Count);
-        int share = threads > 0 ? threads : Math.Max(1, Environment.ProcessorCount / devices.Count);
-        var ranks = devices.Select((device, rank) => Task.Factory.StartNew(
-            () =>
+        int threads = get_num_threads();
+        var results = new T[devices.Count];
+        var failures = new ExceptionDispatchInfo?[devices.Count];
+        var others = Enumerable.Range(1, devices.Count - 1).Select(rank => new Thread(() =>
+        {
+            set_num_threads(threads);
+            Work(rank);
+        })
+        { Name = $"rank {rank}", IsBackground = true }).ToArray();
+        foreach (var thread in others)
+            thread.Start();
+        Work(0);
+        foreach (var thread in others)
+            thread.Join();
+        (failures.FirstOrDefault(f => f is not null && f.SourceException is not CollectiveBrokenException) ?? failures.FirstOrDefault(f => f is not null))?.Throw();
+        return results;
+
+        void Work(int rank)
+        {
+            ICollective? collective = null;
+            try
             {
-                TorchRuntime.Prepare();
-                set_num_threads(share);
-                using ICollective collective = nccl ? new NcclCollective(id, rank, devices.Count, device) : new HostCollective(links![rank]);
-                try
-                {
-                    return work(collective, device);
-                }
-                catch (Exception e)
-                {
-                    collective.Abort($"rank {rank}: {e.Message}");
-                    throw;
-                }
-            },
-            TaskCreationOptions.LongRunning)).ToArray();
-        try
-        {
-            Task.WaitAll(ranks);
+                collective = nccl ? new NcclCollective(id, rank, devices.Count, devices[rank]) : new HostCollective(links![rank]);
+                results[rank] = work(collective, devices[rank]);
+            }
+            catch (Exception e)
+            {
+                failures[rank] = ExceptionDispatchInfo.Capture(e);
+                collective?.Abort($"rank {rank}: {e.Message}");
+            }
+            finally
+            {
+                collective?.Dispose();
+            }
         }
-        catch (AggregateException e)
-        {
-            var failures = e.Flatten().InnerExceptions;
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failures.FirstOrDefault(f => f is not CollectiveBrokenException) ?? failures[0]);
-        }
-        return [.. ranks.Select(r => r.Result)];
     }
 
     /// <summary>The kind that these devices have.</summary>

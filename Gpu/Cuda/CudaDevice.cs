@@ -17,6 +17,8 @@ public sealed class CudaDevice
         Ordinal = ordinal;
         Capability = (Attribute(device, ComputeCapabilityMajor), Attribute(device, ComputeCapabilityMinor));
         Multiprocessors = Attribute(device, MultiprocessorCount);
+        Check(cuDeviceGetUuid(out var identity, device), nameof(cuDeviceGetUuid));
+        Identity = identity.ToString("n");
         Check(cuDevicePrimaryCtxRetain(out _context, device), nameof(cuDevicePrimaryCtxRetain)); // for the life of the process
     }
 
@@ -29,6 +31,9 @@ public sealed class CudaDevice
     public (int Major, int Minor) Capability { get; }
 
     public int Multiprocessors { get; }
+
+    /// <summary>Tells this GPU from all others, whatever ordinal a process has it under.</summary>
+    public string Identity { get; }
 
     /// <exception cref="CudaException">There is no such device, or no driver.</exception>
     public static CudaDevice Of(int ordinal) => TryLoad()

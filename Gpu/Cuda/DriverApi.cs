@@ -24,6 +24,9 @@ internal static unsafe partial class DriverApi
     internal static partial int cuDeviceGetAttribute(out int value, int attribute, int device);
 
     [LibraryImport(Library)]
+    internal static partial int cuDeviceGetUuid(out Guid uuid, int device);
+
+    [LibraryImport(Library)]
     internal static partial int cuDevicePrimaryCtxRetain(out nint context, int device);
 
     [LibraryImport(Library)]

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.ExceptionServices;
 using Chorus.Gpu.Collectives;
 using static TorchSharp.torch;
 
@@ -19,6 +20,7 @@ internal sealed class ShardedParameters : IDisposable
     private readonly FlatBucket[] _buckets;
     private readonly int[] _bucketOf;
     private readonly HashSet<ClippedParameter> _final = [];
+    private ExceptionDispatchInfo? _failure;
     private bool _armed;
     private int _next;
 
@@ -39,19 +41,28 @@ internal sealed class ShardedParameters : IDisposable
     /// <summary>From now on a bucket is summed as soon as all its gradients are final.</summary>
     public void Arm() => _armed = true;
 
-    /// <summary>These parameters get no more gradients in this step. Called in the backward pass, on whatever thread that is.</summary>
+    /// <summary>These parameters get no more gradients in this step. Called in the backward pass, on whatever thread that is; it throws nothing into it.</summary>
     public void Final(IEnumerable<ClippedParameter> parameters)
     {
-        if (!_armed)
+        if (!_armed || _failure is not null)
             return;
-        _final.UnionWith(parameters);
-        while (_next < _buckets.Length && _layout.Buckets[_next].Places.All(p => _final.Contains(_parameters[p.Parameter])))
-            BeginSum(_next++);
+        try
+        {
+            _final.UnionWith(parameters);
+            while (_next < _buckets.Length && _layout.Buckets[_next].Places.All(p => _final.Contains(_parameters[p.Parameter])))
+                BeginSum(_next++);
+        }
+        catch (Exception e)
+        {
+            _failure = ExceptionDispatchInfo.Capture(e);
+        }
     }
 
     /// <summary>Sums what has not been begun: all of it, where this rank had no example.</summary>
+    /// <exception cref="CollectiveBrokenException">A rank is gone; also where that was seen in the backward pass.</exception>
     public void Reduce()
     {
+        _failure?.Throw();
         while (_next < _buckets.Length)
             BeginSum(_next++);
     }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Security.Cryptography;
 using Chorus.Gpu.Checkpoints;
+using Chorus.Gpu.Collectives;
 using Chorus.Gpu.Dpo;
 using Chorus.Gpu.Generation;
 using Chorus.Gpu.Lora;
@@ -47,10 +48,12 @@ public sealed class PolicyModel : IDisposable
     private readonly LoraAdapter _adapter;
 
     private readonly PolicyFormat _format;
+    private readonly Func<torch.Device, CausalModel> _load;
+    private readonly List<(CausalModel Model, LoraAdapter Adapter)> _others = [];
 
-    private PolicyModel(PolicySettings settings, CausalModel model, PolicyFormat format, string sha256, bool fromCache)
+    private PolicyModel(PolicySettings settings, CausalModel model, Func<torch.Device, CausalModel> load, PolicyFormat format, string sha256, bool fromCache)
     {
-        (_settings, _model, _format) = (settings, model, format);
+        (_settings, _model, _load, _format) = (settings, model, load, format);
         (Sha256, FromCache) = (sha256, fromCache);
         _adapter = LoraAdapter.Attach(model, settings.Lora, AdapterSeed);
     }
@@ -93,7 +96,7 @@ public sealed class PolicyModel : IDisposable
         using var weights = File.OpenRead(Path.Combine(directory, PolicyPretraining.WeightsFile));
         var sha256 = Convert.ToHexStringLower(SHA256.HashData(weights));
         var tokenizer = ByteLevelBpeTokenizer.Load(Path.Combine(directory, PolicyPretraining.TokenizerFile));
-        return new PolicyModel(s, CausalCheckpoint.Load(directory, device), PolicyFormat.OfPretrained(tokenizer), sha256, fromCache);
+        return new PolicyModel(s, CausalCheckpoint.Load(directory, device), d => CausalCheckpoint.Load(directory, d), PolicyFormat.OfPretrained(tokenizer), sha256, fromCache);
     }
 
     /// <summary>A checkpoint as the base model, with its own tokenizer and a fresh adapter on all its linear layers but the head.</summary>
@@ -120,12 +123,23 @@ public sealed class PolicyModel : IDisposable
         var model = CausalCheckpoint.Load(directory, device, loading);
         try
         {
-            return new PolicyModel(settings, model, format, sha256 ?? CausalCheckpoint.Sha256(directory), fromCache: true);
+            return new PolicyModel(settings, model, d => CausalCheckpoint.Load(directory, d, loading), format, sha256 ?? CausalCheckpoint.Sha256(directory), fromCache: true);
         }
         catch
         {
             model.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>From now on the policy is tuned on these devices too, together with its own: a copy of the base model goes to each. It writes on its own alone.</summary>
+    public void TuneOn(IReadOnlyList<torch.Device> devices)
+    {
+        ArgumentNullException.ThrowIfNull(devices);
+        foreach (var device in devices)
+        {
+            var model = _load(device);
+            _others.Add((model, LoraAdapter.Attach(model, _settings.Lora, AdapterSeed)));
         }
     }
 
@@ -177,19 +191,21 @@ public sealed class PolicyModel : IDisposable
     {
         ArgumentNullException.ThrowIfNull(texts);
         int[][] documents = [.. texts.Select(t => _format.Document(t)).Where(d => d.Length > 0)];
-        _adapter.Training = true;
-        try
+        var told = Relay.Of<TrainingProgress>(p, step => new PolicyProgress("tune", step.Step, step.Steps, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:F3}")));
+        return Together((model, adapter, group) =>
         {
-            return LanguageModelTrainer.Train(
-                _model, documents,
-                _settings.Pretraining with { Steps = 0, Epochs = epochs, LearningRate = learningRate, Seed = seed },
-                Relay.Of<TrainingProgress>(p, step => new PolicyProgress("tune", step.Step, step.Steps, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:F3}"))),
-                ct, adapter: _adapter);
-        }
-        finally
-        {
-            _adapter.Training = false;
-        }
+            adapter.Training = true;
+            try
+            {
+                return LanguageModelTrainer.Train(
+                    model, documents, _settings.Pretraining with { Steps = 0, Epochs = epochs, LearningRate = learningRate, Seed = seed },
+                    adapter == _adapter ? told : null, ct, group, adapter);
+            }
+            finally
+            {
+                adapter.Training = false;
+            }
+        });
     }
 
     /// <summary>Tunes the adapter to preference pairs, from where it stands.</summary>
@@ -218,8 +234,9 @@ public sealed class PolicyModel : IDisposable
             .Select(pair => new TokenPair(PromptTokens(fewShotPrompts[pair.Prompt]), pair.Chosen, pair.Rejected))
             .ToArray();
         int total = (tokenPairs.Length + _settings.Dpo.BatchSize - 1) / _settings.Dpo.BatchSize * _settings.Dpo.Epochs;
-        return new DpoTrainer(_model, _adapter, _format.EndTokens[0]).Train(
-            tokenPairs, _settings.Dpo, seed, Relay.Of<int>(p, step => new PolicyProgress("tune", step, total, "")), ct);
+        var told = Relay.Of<int>(p, step => new PolicyProgress("tune", step, total, ""));
+        return Together((model, adapter, group) =>
+            new DpoTrainer(model, adapter, _format.EndTokens[0]).Train(tokenPairs, _settings.Dpo, seed, adapter == _adapter ? told : null, ct, group: group));
     }
 
     /// <summary>Writes the adapter in PEFT's layout; the folder is made where it is missing.</summary>
@@ -243,8 +260,20 @@ public sealed class PolicyModel : IDisposable
 
     public void Dispose()
     {
-        _adapter.Dispose();
-        _model.Dispose();
+        foreach (var (model, adapter) in _others.Append((_model, _adapter)))
+        {
+            adapter.Dispose();
+            model.Dispose();
+        }
+    }
+
+    // On this model alone, or on all copies as ranks of a group, which begin with this one's adapter and end with the same.
+    private T Together<T>(Func<CausalModel, LoraAdapter, ICollective?, T> tune)
+    {
+        if (_others.Count == 0)
+            return tune(_model, _adapter, null);
+        var all = _others.Prepend((Model: _model, Adapter: _adapter)).ToArray();
+        return LocalGroup.Run([.. all.Select(o => o.Model.Device)], CollectiveKind.Auto, (group, _) => tune(all[group.Rank].Model, all[group.Rank].Adapter, group))[0];
     }
 
     private int[] PromptTokens(IReadOnlyList<string> examples) => _format.Prompt(examples, _settings.MaxTextTokens, _settings.PromptTokens);

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using Chorus.Gpu.Checkpoints;
+using Chorus.Gpu.Collectives;
 using Chorus.Gpu.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -17,17 +18,21 @@ namespace Chorus.Gpu.Training;
 public sealed class DownstreamExperiment
 {
     private readonly DownstreamSettings _settings;
-    private readonly Func<CausalModel> _newModel;
+    private readonly Func<torch.Device, CausalModel> _newModel;
+    private readonly torch.Device[] _devices;
 
     /// <exception cref="ArgumentException">The lengths in the settings exceed the model's MaxLength, or there is no shape.</exception>
-    public DownstreamExperiment(DownstreamSettings settings, torch.Device device)
+    /// <param name="device">Where the models live.</param>
+    /// <param name="others">Devices that train together with it; null is none.</param>
+    public DownstreamExperiment(DownstreamSettings settings, torch.Device device, IReadOnlyList<torch.Device>? others = null)
     {
         ArgumentNullException.ThrowIfNull(settings);
         var shape = settings.Model ?? throw new ArgumentException("settings must have the Model that is trained from nothing");
         shape.Validate();
         CheckLength(settings, shape.MaxLength);
         _settings = settings;
-        _newModel = () => new LlamaModel(shape, settings.Seed, device);
+        _devices = [device, .. others ?? []];
+        _newModel = d => new LlamaModel(shape, settings.Seed, d);
     }
 
     /// <summary>An experiment whose floor goes on from a checkpoint and not from random weights.</summary>
@@ -35,13 +40,15 @@ public sealed class DownstreamExperiment
     /// <param name="device">Where the models live.</param>
     /// <param name="checkpoint">A Llama or GPT-2 model in Hugging Face layout.</param>
     /// <param name="loading">Type of the weights; all of them are trained, for which half precision is coarse.</param>
+    /// <param name="others">Devices that train together with it; null is none.</param>
     /// <exception cref="ArgumentException">The lengths in the settings exceed the model's.</exception>
-    public DownstreamExperiment(DownstreamSettings settings, torch.Device device, string checkpoint, CheckpointLoading loading)
+    public DownstreamExperiment(DownstreamSettings settings, torch.Device device, string checkpoint, CheckpointLoading loading, IReadOnlyList<torch.Device>? others = null)
     {
         ArgumentNullException.ThrowIfNull(settings);
         CheckLength(settings, CausalCheckpoint.ReadShape(checkpoint).MaxLength);
         _settings = settings;
-        _newModel = () => CausalCheckpoint.Load(checkpoint, device, loading);
+        _devices = [device, .. others ?? []];
+        _newModel = d => CausalCheckpoint.Load(checkpoint, d, loading);
     }
 
     /// <summary>Runs all three arms; popri and ceiling both go on from the floor's chosen weights.</summary>
@@ -85,7 +92,7 @@ public sealed class DownstreamExperiment
         ArgumentNullException.ThrowIfNull(test);
         var began = Stopwatch.GetTimestamp();
         var (training, validation) = Split(name, documents);
-        var model = _newModel();
+        var model = _newModel(_devices[0]);
         try
         {
             if (start is not null && start.Shape != model.Shape)
@@ -95,7 +102,13 @@ public sealed class DownstreamExperiment
                 using var scope = NewDisposeScope();
                 Copy(Weights(start), model);
             }
-            var (epochs, chosen, tokens) = TrainEpochs(name, model, start is not null, training, validation, progress, ct);
+            var (epochs, chosen, tokens) = _devices.Length == 1
+                ? TrainEpochs(name, model, start is not null, training, validation, progress, ct, null)
+                : LocalGroup.Run(_devices, CollectiveKind.Auto, (group, device) =>
+                {
+                    using var copy = group.Rank == 0 ? null : _newModel(device); // its weights are rank 0's once the training begins
+                    return TrainEpochs(name, copy ?? model, start is not null, training, validation, group.Rank == 0 ? progress : null, ct, group);
+                })[0];
             var (each, loss) = NextTokenAccuracy.MeasureEach(model, test, _settings.EvaluationLength, _settings.EvaluationBatchSize, ct);
             trained = model;
             return new ArmResult(name, epochs, chosen, epochs[chosen].ValidationAccuracy, each, loss, training.Count, validation.Count, tokens, Stopwatch.GetElapsedTime(began));
@@ -109,7 +122,7 @@ public sealed class DownstreamExperiment
 
     private (ImmutableArray<DownstreamEpoch> Epochs, int Chosen, long Tokens) TrainEpochs(
         string name, CausalModel model, bool further, IReadOnlyList<int[]> training, IReadOnlyList<int[]> validation,
-        IProgress<DownstreamProgress>? progress, CancellationToken ct)
+        IProgress<DownstreamProgress>? progress, CancellationToken ct, ICollective? group)
     {
         var settings = _settings.Training with
         {
@@ -118,17 +131,17 @@ public sealed class DownstreamExperiment
             Seed = _settings.Seed,
             LearningRate = further ? _settings.FurtherLearningRate : _settings.Training.LearningRate,
         };
-        using var run = new TrainingRun(model, training, settings);
+        using var run = new TrainingRun(model, training, settings, group);
         using var scope = NewDisposeScope();
         var epochs = ImmutableArray.CreateBuilder<DownstreamEpoch>();
-        epochs.Add(new DownstreamEpoch(0, null, Accuracy(model, validation, ct)));
+        epochs.Add(new DownstreamEpoch(0, null, Validated()));
         var chosen = 0;
         var best = Weights(model);
         for (var epoch = 1; epoch <= _settings.MaxEpochs && epoch - chosen <= _settings.Patience; epoch++)
         {
             var at = epoch;
             var loss = run.RunEpoch(epoch, progress is null ? null : new Relay(step => progress.Report(new DownstreamProgress(name, at, _settings.MaxEpochs, step))), ct);
-            epochs.Add(new DownstreamEpoch(epoch, loss, Accuracy(model, validation, ct)));
+            epochs.Add(new DownstreamEpoch(epoch, loss, Validated()));
             if (epochs[epoch].ValidationAccuracy > epochs[chosen].ValidationAccuracy)
             {
                 chosen = epoch;
@@ -139,6 +152,9 @@ public sealed class DownstreamExperiment
         }
         Copy(best, model);
         return (epochs.ToImmutable(), chosen, run.Tokens);
+
+        // Rank 0 measures, and all go by that.
+        double Validated() => group.Sum(model.Device, group is null || group.Rank == 0 ? Accuracy(model, validation, ct) : 0)[0];
     }
 
     private (IReadOnlyList<int[]> Training, IReadOnlyList<int[]> Validation) Split(string name, IReadOnlyList<int[]> documents)

@@ -44,6 +44,30 @@ public sealed class RunClusterScriptTests(CliFixture shared)
     }
 
     [Fact]
+    public async Task Given_hosts_and_a_training_When_the_script_is_run_Then_the_others_are_its_trainers()
+    {
+        await using var script = Script("--hosts", "10.0.0.1,10.0.0.2", "--train", "--shape", "tiny", "--devices", "cuda:0,cuda:1", "--rounds");
+
+        Assert.Equal(0, await script.ExitAsync());
+        Assert.Contains("train --nodes 2 --host 10.0.0.1 --port 4053 --shape tiny --devices cuda:0\\,cuda:1 --rounds", script.Output, StringComparison.Ordinal);
+        Assert.Contains("node --roles trainer --devices cuda:0,cuda:1 --host 10.0.0.2 --port 4053 --seed-node 10.0.0.1:4053", script.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Given_a_training_in_two_processes_When_it_is_done_Then_nothing_that_was_started_is_left()
+    {
+        var output = _folder.Fresh("script");
+        await using var script = Script(
+            "--no-build", "--nodes", "2", "--train", "--shape", "tiny", "--layers", "1", "--synthetic", "--examples", "16", "--seq", "8", "--batch", "2", "--noise-multiplier", "1", "--steps", "2", "--device", "cpu",
+            "--out", output);
+
+        Assert.True(await script.ExitAsync() == 0, script.Output + script.Errors);
+        Assert.Contains("epoch 1: 2 ranks", script.Output, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(output, "checkpoint", "model.safetensors")));
+        Assert.Empty(Started());
+    }
+
+    [Fact]
     public async Task Given_a_cluster_of_three_When_the_run_is_done_Then_nothing_that_was_started_is_left()
     {
         var output = _folder.Fresh("script");

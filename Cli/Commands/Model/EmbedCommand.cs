@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Chorus.Actors.Settings;
 using Chorus.Gpu.Checkpoints;
 using Chorus.Gpu.Encoders;
 using Chorus.Gpu.Runtime;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Chorus.Actors.Settings;
 using Chorus.Gpu.Tokenizers;
 
 namespace Chorus.Cli.Commands.Model;

@@ -1,13 +1,8 @@
 using System.CommandLine;
-using System.Text;
 using Chorus.Actors.Settings;
-using Chorus.Cli.Commands.Model;
-using Chorus.Gpu.Checkpoints;
+using Chorus.Actors.Training;
 using Chorus.Gpu.DpSgd;
-using Chorus.Gpu.Lora;
-using Chorus.Gpu.Models;
 using Chorus.Gpu.Runtime;
-using Chorus.Gpu.Tokenizers;
 
 namespace Chorus.Cli.Commands.Train;
 
@@ -21,19 +16,16 @@ internal sealed class ModelOptions
     private readonly Option<bool> _synthetic = new("--synthetic") { Description = "In place of it, examples of random tokens, for measurements." };
     private readonly Option<int> _examples = new("--examples") { Description = "How many synthetic examples.", DefaultValueFactory = _ => 1024 };
     private readonly Option<string> _device = new("--device") { Description = "auto, cpu, cuda or cuda:N.", DefaultValueFactory = _ => "auto", HelpName = "D" };
+    private readonly Option<string?> _devices = new("--devices") { Description = "In place of it several, one rank each: cuda:0,cuda:1; or cpu,cpu for ranks that share the processors.", HelpName = "D,D" };
     private readonly Option<string> _type = TrainOptions.Choice("--dtype", "Of weights, arithmetic and the optimizer's moments.", "float32", "bfloat16", "float64");
     private readonly Option<int?> _rank = new("--lora-rank") { Description = "Train a LoRA adapter of this rank on every linear layer but the head; the model itself stays.", HelpName = "R" };
     private readonly Option<string> _train = TrainOptions.Choice("--train", "Train everything, or the linear layers alone (and not embeddings, head and norms).", "all", "linear");
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _checkpoint, _shape, _layers, _data, _synthetic, _examples, _device, _type, _rank, _train })
+        foreach (var option in new Option[] { _checkpoint, _shape, _layers, _data, _synthetic, _examples, _device, _devices, _type, _rank, _train })
             command.Options.Add(option);
     }
-
-    public string DeviceName(ParseResult parsed) => parsed.GetValue(_device)!;
-
-    public string TypeName(ParseResult parsed) => parsed.GetValue(_type)!;
 
     /// <summary>Checks what needs no model, so that a mistake is told before one is loaded.</summary>
     public void Check(ParseResult parsed)
@@ -50,42 +42,33 @@ internal sealed class ModelOptions
             throw new SettingsException($"--examples must be at least 1, got {parsed.GetValue(_examples)}");
     }
 
-    /// <summary>The model on its device, with what is not to be trained frozen; the caller owns both.</summary>
-    public (CausalModel Model, LoraAdapter? Adapter) Load(ParseResult parsed, ulong seed)
+    /// <summary>The file of texts; null where the examples are synthetic.</summary>
+    public string? Data(ParseResult parsed) => parsed.GetValue(_data) is { } file ? Path.GetFullPath(file) : null;
+
+    /// <summary>How many synthetic examples.</summary>
+    public int Synthetic(ParseResult parsed) => parsed.GetValue(_examples);
+
+    /// <summary>The devices of this process, one for each rank.</summary>
+    /// <exception cref="DeviceNotFoundException">One is not here.</exception>
+    public IReadOnlyList<string> Devices(ParseResult parsed)
     {
-        var device = TorchDevices.Parse(DeviceName(parsed));
-        var type = TrainOptions.TypeOf(TypeName(parsed));
-        var model = parsed.GetValue(_checkpoint) is { } directory
-            ? CheckpointOptions.Found(() => CausalCheckpoint.Load(directory, device, new CheckpointLoading { Type = type }))
-            : NamedShapes.Create(parsed.GetValue(_shape)!, parsed.GetValue(_layers), device, type, seed);
-        if (parsed.GetValue(_train) == "linear")
-        {
-            var trained = model.Projections.SkipLast(1).SelectMany(p => new[] { p.Projection.Weight, p.Projection.Bias }).ToHashSet();
-            foreach (var parameter in model.parameters().Where(p => trained.All(t => t?.Handle != p.Handle)))
-                parameter.requires_grad = false;
-        }
-        var adapter = parsed.GetValue(_rank) is { } rank
-            ? LoraAdapter.Attach(model, new LoraSettings { Rank = rank, TargetPattern = LoraSettings.AllLinear }, seed)
-            : null;
-        return (model, adapter);
+        if (parsed.GetValue(_devices) is { } list && parsed.GetResult(_device) is { Implicit: false })
+            throw new SettingsException("give --device or --devices, not both");
+        var names = TrainerDevices.Read(parsed.GetValue(_devices) ?? parsed.GetValue(_device)!);
+        return names;
     }
 
-    /// <summary>Token ids of each example, no longer than a sequence and its last target.</summary>
-    public IReadOnlyList<int[]> Examples(ParseResult parsed, CausalShape shape, int sequenceLength, ulong seed)
+    /// <summary>All that a trainer needs to make its model and its examples; files by paths that are the same on every node.</summary>
+    public TrainingJob Job(ParseResult parsed, DpSgdSettings settings) => new()
     {
-        if (parsed.GetValue(_data) is not { } file)
-        {
-            var random = new Random((int)seed);
-            return [.. Enumerable.Range(0, parsed.GetValue(_examples)).Select(_ => Enumerable.Range(0, sequenceLength + 1).Select(_ => random.Next(shape.VocabularySize)).ToArray())];
-        }
-        var texts = TextFile.Read(file, "--data");
-        if (texts.Length == 0)
-            throw new SettingsException($"--data {file}: there is no text");
-        if (parsed.GetValue(_checkpoint) is { } checkpoint)
-        {
-            var tokenizer = PretrainedTokenizer.Load(checkpoint);
-            return [.. texts.Select(t => tokenizer.Encode(t, addSpecialTokens: true).Take(sequenceLength + 1).ToArray())];
-        }
-        return [.. texts.Select(t => Encoding.UTF8.GetBytes(t).Take(sequenceLength + 1).Select(b => (int)b).ToArray())];
-    }
+        Checkpoint = parsed.GetValue(_checkpoint) is { } directory ? Path.GetFullPath(directory) : null,
+        Shape = parsed.GetValue(_shape),
+        Layers = parsed.GetValue(_layers),
+        Type = parsed.GetValue(_type)!,
+        LoraRank = parsed.GetValue(_rank),
+        LinearOnly = parsed.GetValue(_train) == "linear",
+        Data = Data(parsed),
+        SyntheticExamples = Synthetic(parsed),
+        Settings = settings,
+    };
 }

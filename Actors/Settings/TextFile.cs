@@ -1,12 +1,11 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Chorus.Actors.Settings;
 
-namespace Chorus.Cli.Commands.Model;
+namespace Chorus.Actors.Settings;
 
 /// <summary>The texts of <c>--text-file</c>: a JSON list of strings, or one text a line.</summary>
-internal static class TextFile
+public static class TextFile
 {
     /// <exception cref="SettingsException">There is no such file, or it opens like a JSON list and is none.</exception>
     public static string[] Read(string path, string option = "--text-file")
