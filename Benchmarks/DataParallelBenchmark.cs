@@ -102,13 +102,14 @@ internal sealed class DataParallelBenchmark
             if (checkd)
                 Check(relative <= 1e-3 && worst <= 1e-3, "the sums of the ranks must be one rank's within 1e-3");
         }
+        OneRank();
 
         Dictionary<string, Tensor> Sums(int count, ScalarType sumType) => LocalGroup.Run([.. _devices.Take(count)], _kind, (group, device) =>
         {
             using var model = Model(shape, layers, device);
             using var source = new PrivateGradients(model, null, new ClippingSettings(), DpMethod.Fused);
             using var shards = new ShardedParameters(source.Parameters, group, sumType);
-            source.Final = shards.Final;
+            source.Watch(shards.AwaitWeights, shards.Final);
             shards.BroadcastWeights();
             var mine = Samples(model.Shape, n * _batch).Chunk(_batch).Where((_, i) => i * count / n == group.Rank).ToArray();
             for (int i = 0; i < mine.Length; i++)
@@ -127,6 +128,41 @@ internal sealed class DataParallelBenchmark
             source.Clear();
             return sums;
         })[0];
+    }
+
+    // One rank over the collective against none: the change that three steps make to the weights.
+    private void OneRank()
+    {
+        var shape = _arguments.Text("check-shape", "llama-1b");
+        List<Tensor> Change(bool collective) => LocalGroup.Run([_devices[0]], _kind, (group, device) =>
+        {
+            using var model = Model(shape, 1, device);
+            var samples = Samples(model.Shape, _batch);
+            var settings = new DpSgdSettings
+            {
+                NoiseMultiplier = 1,
+                Sampling = ExampleSampling.FixedSize,
+                LogicalBatch = _batch,
+                PhysicalBatch = _batch,
+                SequenceLength = _time,
+                LearningRate = 10,
+                Seed = 3,
+                Recording = StepRecording.Off,
+            };
+            using var trainer = new DpSgdTrainer(model, null, samples, settings, group: collective ? group : null);
+            var before = trainer.Parameters.Select(p => p.Parameter.detach().cpu().to(ScalarType.Float64)).ToArray();
+            for (int i = 0; i < 3; i++)
+                trainer.Step();
+            group.Complete();
+            return trainer.Parameters.Zip(before, (p, b) => (p.Parameter.detach().cpu().to(ScalarType.Float64) - b).DetachFromDisposeScope()).ToList();
+        })[0];
+        using var scope = NewDisposeScope();
+        var (with, without) = (Change(true), Change(false));
+        double error = Math.Sqrt(with.Zip(without, (a, b) => Square(a - b)).Sum() / without.Sum(Square));
+        Print($"  one rank over {_kind} against no collective, the change of three steps: relative difference {error:0.0e0}");
+        Check(error <= 1e-3, "one rank over a collective must train as without");
+        foreach (var tensor in with.Concat(without))
+            tensor.Dispose();
     }
 
     // Examples without targets: what moves the weights is the noise, of standard deviation rate sigma C / B however many ranks add it.
@@ -216,6 +252,7 @@ internal sealed class DataParallelBenchmark
                     LogicalBatch = samples.Length,
                     PhysicalBatch = _batch,
                     SequenceLength = _time,
+                    Recording = StepRecording.Off, // which a group does not do yet
                     LearningRate = 1e-3,
                     Seed = 1,
                 };
@@ -226,7 +263,7 @@ internal sealed class DataParallelBenchmark
                 Wait(device);
                 long began = Stopwatch.GetTimestamp();
                 for (int i = 0; i < _steps; i++)
-                    trainer.Step();
+                    trainer.Step(more: i + 1 < _steps);
                 Wait(device);
                 double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
                 times[way].Add((seconds / _steps, trainer.Report().Communication.TotalSeconds / _steps));

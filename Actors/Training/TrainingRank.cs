@@ -63,7 +63,7 @@ internal sealed class TrainingRank : IDisposable
     {
         var trainer = _trainer ?? throw new InvalidOperationException("no epoch has begun");
         while (trainer.StepsDone < until)
-            trainer.Step();
+            trainer.Step(more: trainer.StepsDone + 1 < until);
         if (!report)
             return null;
         var r = trainer.Report();

@@ -53,43 +53,48 @@ public sealed record PredictedStep(double Seconds, double Exposed, double Commun
 
 /// <summary>The time of a data-parallel step, from one device's compute and the links' rates (docs/scaling.md).</summary>
 /// <remarks>
-/// Two queues, as the trainer has them. The device: micro-batches; then each bucket's update, a slice of it, once its sum is there. The links: each bucket's reduce-scatter, begun when the last backward pass has
-/// come to its end; then each bucket's all-gather, once it is updated. A ring over n devices takes (n - 1) / n of a bucket's bytes over its rate, and a latency for each hop (Thakur, Rabenseifner, Gropp 2005).
+/// Two queues, as the trainer has them. The device: forward passes, of which the first waits for each bucket's weights; backward passes; each bucket's update, a slice of it, once its sum is there, first layers
+/// first. The links: each bucket's reduce-scatter, from when the last backward pass has come to its end; then each bucket's all-gather, once it is updated. A ring over n devices takes (n - 1) / n of a bucket's
+/// bytes over its rate, and a latency for each hop (Thakur, Rabenseifner, Gropp 2005). Compute is spread over the buckets by their bytes.
 /// What is not modelled: the multiprocessors that NCCL's kernels take from the products, stragglers, and Poisson batches that differ.
 /// </remarks>
 public static class ScalingModel
 {
-    /// <summary>One step of so many devices, each with the same work.</summary>
+    private const int StepsToSettle = 3;
+
+    /// <summary>One step of many, of so many devices, each with the same work.</summary>
     public static PredictedStep Predict(MeasuredCompute compute, StepShape step, GroupLinks links, int devices)
     {
         ArgumentNullException.ThrowIfNull(compute);
         ArgumentNullException.ThrowIfNull(step);
         ArgumentNullException.ThrowIfNull(links);
         ArgumentOutOfRangeException.ThrowIfLessThan(devices, 1);
-        double micro = compute.MicroBatch(step.Layers), computed = micro * step.MicroBatches, alone = computed + (step.Bytes * step.UpdateBytesPerByte / compute.UpdateRate);
+        double micro = compute.MicroBatch(step.Layers), computed = micro * step.MicroBatches, updated = step.Bytes * step.UpdateBytesPerByte / compute.UpdateRate, alone = computed + updated;
         if (devices == 1)
             return new PredictedStep(alone, 0, 0, 1);
         double Ring(double bytes) => ((devices - 1.0) / devices * bytes / links.Rate(devices)) + ((devices - 1) * links.Latency);
-        double backward = micro * compute.BackwardShare, began = computed - backward, link = 0, done = 0, busy = 0;
-        var summed = new double[step.BucketBytes.Length];
-        for (int b = 0; b < summed.Length; b++)
+        int buckets = step.BucketBytes.Length;
+        double forward = micro * (1 - compute.BackwardShare), backward = micro * compute.BackwardShare;
+        double device = 0, link = 0, before = 0;
+        double[] weights = new double[buckets], sums = new double[buckets];
+        for (int k = 0; k < StepsToSettle; k++)
         {
-            done += step.BucketBytes[b];
-            double ready = began + (backward * done / step.Bytes);
-            link = Math.Max(link, ready) + Ring(step.BucketBytes[b]);
-            busy += Ring(step.BucketBytes[b]);
-            summed[b] = link;
+            before = device;
+            for (int b = buckets - 1; b >= 0; b--)
+                device = Math.Max(device, weights[b]) + (forward * step.BucketBytes[b] / step.Bytes);
+            device += computed - micro;
+            for (int b = 0; b < buckets; b++)
+            {
+                device += backward * step.BucketBytes[b] / step.Bytes;
+                sums[b] = link = Math.Max(link, device) + Ring(step.BucketBytes[b]);
+            }
+            for (int b = buckets - 1; b >= 0; b--)
+            {
+                device = Math.Max(device, sums[b]) + (step.BucketBytes[b] * step.UpdateBytesPerByte / devices / compute.UpdateRate);
+                weights[b] = link = Math.Max(link, device) + Ring(step.BucketBytes[b]);
+            }
         }
-        double device = computed, worked = computed;
-        for (int b = 0; b < summed.Length; b++)
-        {
-            double update = step.BucketBytes[b] * step.UpdateBytesPerByte / devices / compute.UpdateRate;
-            device = Math.Max(device, summed[b]) + update;
-            worked += update;
-            link = Math.Max(link, device) + Ring(step.BucketBytes[b]);
-            busy += Ring(step.BucketBytes[b]);
-        }
-        double end = Math.Max(device, link);
-        return new PredictedStep(end, end - worked, busy, alone / end);
+        double seconds = device - before;
+        return new PredictedStep(seconds, seconds - computed - (updated / devices), 2 * step.BucketBytes.Sum(Ring), alone / seconds);
     }
 }

@@ -4,23 +4,25 @@ using static TorchSharp.torch;
 
 namespace Chorus.Gpu.DpSgd;
 
-/// <summary>Tells, during an ordinary backward pass, which parameters have their gradients: TorchSharp has no hooks.</summary>
+/// <summary>Tells, during an ordinary backward pass, which parameters have their gradients, and before a forward pass which it will read: TorchSharp has no hooks.</summary>
 /// <remarks>
-/// A marker stands before each norm. Autograd runs what was computed last first, and adds a parameter's gradient up as soon as it has it, so
+/// A marker stands before each norm; behind it is what comes until the next. Autograd runs what was computed last first, and adds a parameter's gradient up as soon as it has it, so
 /// when a marker's turn comes all that was computed behind it is done.
 /// </remarks>
 internal sealed class BackwardMarkers : IDisposable
 {
     private readonly IReadOnlyList<ClippedParameter> _parameters;
-    private readonly Action<IReadOnlyList<ClippedParameter>> _final;
+    private readonly Action<IReadOnlyList<ClippedParameter>> _needed, _final;
+    private readonly HashSet<ClippedParameter> _marked = [];
     private readonly List<Action> _undo = [];
     private Tensor? _handedOver;
     private ExceptionDispatchInfo? _failure;
 
-    /// <param name="final">Told the parameters behind each marker when its turn comes, perhaps on a thread of autograd's.</param>
-    public BackwardMarkers(CausalModel model, IReadOnlyList<ClippedParameter> parameters, Action<IReadOnlyList<ClippedParameter>> final)
+    /// <param name="needed">Told the parameters behind each marker before the forward pass goes on.</param>
+    /// <param name="final">Told the parameters behind each marker when its turn comes in the backward pass, perhaps on a thread of autograd's.</param>
+    public BackwardMarkers(CausalModel model, IReadOnlyList<ClippedParameter> parameters, Action<IReadOnlyList<ClippedParameter>> needed, Action<IReadOnlyList<ClippedParameter>> final)
     {
-        (_parameters, _final) = (parameters, final);
+        (_parameters, _needed, _final) = (parameters, needed, final);
         bool tied = model.Output.Weight.Handle == model.Embedding.Handle;
         if (model is LlamaModel llama)
         {
@@ -41,6 +43,9 @@ internal sealed class BackwardMarkers : IDisposable
             Mark(gpt2.FinalNorm, tied ? gpt2.FinalNorm : model.Output);
         }
     }
+
+    /// <summary>To be called before a forward pass: what is behind no marker is needed from its start.</summary>
+    public void Begin() => _needed([.. _parameters.Where(p => !_marked.Contains(p))]);
 
     /// <summary>To be called when backward has returned.</summary>
     public void Finish()
@@ -78,11 +83,13 @@ internal sealed class BackwardMarkers : IDisposable
         ClippedParameter[] parameters = [.. _parameters.Where(p => handles.Contains(p.Parameter.Handle))];
         if (parameters.Length == 0)
             return null;
+        _marked.UnionWith(parameters);
         _undo.Add(() => set(null));
         Func<Tensor, Tensor> rule = null!;
         Action reached = () => Reached(parameters);
         rule = x =>
         {
+            _needed(parameters);
             set(null);
             try
             {

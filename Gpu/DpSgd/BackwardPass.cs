@@ -67,6 +67,9 @@ internal sealed class BackwardPass(IDpKernels kernels, IClippingStrategy strateg
 
     public void Fail(Exception e) => _failure ??= ExceptionDispatchInfo.Capture(e);
 
+    /// <summary>Told each group whose weights a forward pass is about to read.</summary>
+    public Action<ClippingGroup>? Needed { get; set; }
+
     /// <summary>Told each group whose sum has all that this micro-batch adds, where that is known before the pass is over.</summary>
     public Action<ClippingGroup>? Summed { get; set; }
 

@@ -20,6 +20,7 @@ public sealed partial class DpSgdTrainer
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
+        _shards?.AwaitWeights();
         long notFinite = GroupNotFinite();
         var tensors = Parameters.ToDictionary(p => p.Name, p => p.Parameter.detach(), StringComparer.Ordinal);
         foreach (var (suffix, of) in States())
@@ -72,6 +73,7 @@ public sealed partial class DpSgdTrainer
         bool first = _group!.Rank == 0;
         try
         {
+            _shards!.AwaitWeights();
             using var file = first && path is not null ? SafeTensorsFile.Open(path) : null;
             var told = Broadcast(first ? new Told(_fingerprint, file is not null, file is null ? Progressed(0) : ReadProgress(file, path!)) : null);
             if (told.Fingerprint != _fingerprint)
@@ -82,7 +84,7 @@ public sealed partial class DpSgdTrainer
                 foreach (var parameter in Parameters)
                     Copy(file, path!, parameter.Name, parameter.Parameter);
             }
-            _shards!.BroadcastWeights();
+            _shards.BroadcastWeights();
             foreach (var (suffix, of) in told.Saved ? States() : [])
                 _shards.Scatter((parameter, values) => Copy(file!, path!, parameter.Name + suffix, values), bucket => [.. _pieces[bucket].Select(of)]);
             _group.Complete();

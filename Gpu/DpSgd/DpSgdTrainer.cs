@@ -66,7 +66,7 @@ public sealed partial class DpSgdTrainer : IDisposable
         if (group is not null)
         {
             _shards = new ShardedParameters(Parameters, group, sumType);
-            _source.Final = _shards.Final;
+            _source.Watch(_shards.AwaitWeights, _shards.Final);
         }
         _pieces = _shards is not null ? [.. _shards.Pieces] : [[.. Parameters.Select(p => new ParameterPiece(p, 0, p.Parameter.numel()))]];
         foreach (var piece in _pieces.SelectMany(p => p))
@@ -88,8 +88,9 @@ public sealed partial class DpSgdTrainer : IDisposable
     public IReadOnlyList<ClippingGroup> Groups => _source.Groups;
 
     /// <summary>One logical batch and its update.</summary>
+    /// <param name="more">The next call is another step: in a group the weights then come while its forward pass begins, and are nobody else's to read before.</param>
     /// <exception cref="CollectiveBrokenException">A rank of the group is gone; the weights are then of no step, and the run goes on from its last saved state in a new group.</exception>
-    public void Step()
+    public void Step(bool more = false)
     {
         if (StepsDone == int.MaxValue)
             throw new InvalidOperationException("a run has at most 2^31 - 1 steps");
@@ -97,6 +98,8 @@ public sealed partial class DpSgdTrainer : IDisposable
             CudaGraph.Between(_model.Device, StepOnce); // recording needs a stream that is not the default
         else
             StepOnce();
+        if (!more)
+            _shards?.AwaitWeights();
     }
 
     private void StepOnce()
@@ -183,7 +186,8 @@ public sealed partial class DpSgdTrainer : IDisposable
         var rule = OptimizerStep.Of(s.Optimizer, step + 1L, s.LearningRate, 1.0 / s.LogicalBatch, 0, s.Momentum, s.Beta1, s.Beta2, s.Epsilon);
         ulong key = _secret.Key("noise");
         float noise = (float)(s.NoiseMultiplier * s.Clipping.Threshold);
-        for (int bucket = 0; bucket < _pieces.Count; bucket++)
+        // First layers first, so that the next forward pass can begin while the weights of later ones still come.
+        for (int bucket = _pieces.Count - 1; bucket >= 0; bucket--)
         {
             _shards?.AwaitSums(bucket);
             foreach (var piece in _pieces[bucket])

@@ -26,8 +26,10 @@ public interface IGradientSource : IDisposable
     /// <summary>Gives the sums' memory back: the next micro-batch begins at zero.</summary>
     void Clear();
 
-    /// <summary>Told, during a backward pass, of parameters whose sums have all that the micro-batch adds; of others nothing is said.</summary>
-    Action<IReadOnlyList<ClippedParameter>>? Final { set; }
+    /// <summary>Has somebody follow the passes, who brings weights and takes sums.</summary>
+    /// <param name="needed">Told of parameters before a forward pass reads them.</param>
+    /// <param name="final">Told, during a backward pass, of parameters whose sums have all that the micro-batch adds; of others nothing is said.</param>
+    void Watch(Action<IReadOnlyList<ClippedParameter>> needed, Action<IReadOnlyList<ClippedParameter>> final);
 
     /// <summary>float32 [1] on the device: samples, since the start, with a gradient that was not finite and so was left out.</summary>
     Tensor NotFinite { get; }
@@ -83,7 +85,8 @@ public sealed class PrivateGradients : IGradientSource
     public Tensor NotFinite { get; }
 
     /// <inheritdoc/>
-    public Action<IReadOnlyList<ClippedParameter>>? Final { set => _pass.Summed = value is null ? null : group => value(group.Parameters); }
+    public void Watch(Action<IReadOnlyList<ClippedParameter>> needed, Action<IReadOnlyList<ClippedParameter>> final) =>
+        (_pass.Needed, _pass.Summed) = (group => needed(group.Parameters), group => final(group.Parameters));
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">A layer's rule failed; the message names the layer.</exception>
@@ -143,13 +146,10 @@ public sealed class PlainGradients(CausalModel model, LoraAdapter? adapter) : IG
     public Tensor NotFinite { get; } = zeros([1], ScalarType.Float32, model.Device).DetachFromDisposeScope();
 
     /// <inheritdoc/>
-    public Action<IReadOnlyList<ClippedParameter>>? Final
+    public void Watch(Action<IReadOnlyList<ClippedParameter>> needed, Action<IReadOnlyList<ClippedParameter>> final)
     {
-        set
-        {
-            _markers?.Dispose();
-            _markers = value is null ? null : new BackwardMarkers(model, Parameters, value);
-        }
+        _markers?.Dispose();
+        _markers = new BackwardMarkers(model, Parameters, needed, final);
     }
 
     /// <inheritdoc/>
@@ -165,6 +165,7 @@ public sealed class PlainGradients(CausalModel model, LoraAdapter? adapter) : IG
             else if (parameter.Gradient is { } begun && parameter.Parameter.grad is null)
                 parameter.Parameter.grad = begun;
         }
+        _markers?.Begin();
         var values = losses();
         values.sum().backward();
         HandedOver.ReleaseOf(model.Device);

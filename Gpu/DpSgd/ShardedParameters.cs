@@ -8,7 +8,7 @@ namespace Chorus.Gpu.DpSgd;
 /// <summary>What one rank of a group trains: its weights and sums lie in flat buckets, which are summed over the ranks while the backward pass goes on, and of which it updates one slice.</summary>
 /// <remarks>
 /// A step: <see cref="Arm"/> before the last micro-batch, <see cref="Reduce"/> after it, then bucket by bucket <see cref="AwaitSums"/>, the update of the
-/// rank's <see cref="Pieces"/>, <see cref="ShareWeights"/>; and <see cref="Finish"/>. Buckets are begun in their order, which is the same on all ranks
+/// rank's <see cref="Pieces"/>, <see cref="ShareWeights"/>; and <see cref="Finish"/>. Whoever reads weights then calls <see cref="AwaitWeights()"/> first. Buckets are begun in their order, which is the same on all ranks
 /// whatever order their gradients come in. (ZeRO's first stage, arXiv:1910.02054.)
 /// </remarks>
 internal sealed class ShardedParameters : IDisposable
@@ -18,7 +18,7 @@ internal sealed class ShardedParameters : IDisposable
     private readonly BucketLayout _layout;
     private readonly ScalarType? _sumType;
     private readonly FlatBucket[] _buckets;
-    private readonly int[] _bucketOf;
+    private readonly Dictionary<ClippedParameter, int> _bucketOf = [];
     private readonly HashSet<ClippedParameter> _final = [];
     private ExceptionDispatchInfo? _failure;
     private bool _armed;
@@ -30,7 +30,6 @@ internal sealed class ShardedParameters : IDisposable
     {
         (_parameters, _collective, _sumType) = (parameters, collective, sumType);
         _layout = BucketLayout.Of([.. parameters.Select(p => (p.Parameter.numel(), p.Parameter.dtype))], collective.Count, bucketBytes);
-        _bucketOf = new int[parameters.Count];
         _buckets = [.. _layout.Buckets.Select((b, i) => Flattened(b, i))];
         Pieces = [.. _layout.Buckets.Select((_, i) => _layout.Owned(i, collective.Rank).Select(s => new ParameterPiece(parameters[s.Parameter], s.First, s.Count)).ToImmutableArray())];
     }
@@ -67,8 +66,12 @@ internal sealed class ShardedParameters : IDisposable
             BeginSum(_next++);
     }
 
-    /// <summary>What comes after reads the sums of a bucket's own slice.</summary>
-    public void AwaitSums(int bucket) => _buckets[bucket].Summing?.Wait();
+    /// <summary>What comes after reads the sums of a bucket's own slice, and changes its weights.</summary>
+    public void AwaitSums(int bucket)
+    {
+        AwaitWeights(_buckets[bucket]); // a rank without an example has had no forward pass
+        _buckets[bucket].Summing?.Wait();
+    }
 
     /// <summary>The whole sums, in the parameters' gradients, once what comes after reads them: for who does not update by slices.</summary>
     public void ShareSums(int bucket)
@@ -80,14 +83,27 @@ internal sealed class ShardedParameters : IDisposable
     /// <summary>Gives the updated slice to all others, and gets theirs.</summary>
     public void ShareWeights(int bucket) => _buckets[bucket].Sharing = _collective.AllGather(_buckets[bucket].Weights);
 
-    /// <summary>What comes after reads all weights; the sums' memory is given back.</summary>
+    /// <summary>What comes after reads the weights of these parameters.</summary>
+    public void AwaitWeights(IEnumerable<ClippedParameter> parameters)
+    {
+        foreach (var parameter in parameters)
+            AwaitWeights(_buckets[_bucketOf[parameter]]);
+    }
+
+    /// <summary>What comes after reads all weights.</summary>
+    public void AwaitWeights()
+    {
+        foreach (var bucket in _buckets)
+            AwaitWeights(bucket);
+    }
+
+    /// <summary>The step's sums are done with: their memory is given back.</summary>
     public void Finish()
     {
         foreach (var bucket in _buckets)
         {
-            bucket.Sharing?.Wait();
             bucket.Sums?.Dispose();
-            (bucket.Sums, bucket.Summing, bucket.Sharing) = (null, null, null);
+            (bucket.Sums, bucket.Summing) = (null, null);
         }
         _final.Clear();
         (_armed, _next) = (false, 0);
@@ -147,6 +163,12 @@ internal sealed class ShardedParameters : IDisposable
         }
     }
 
+    private static void AwaitWeights(FlatBucket bucket)
+    {
+        bucket.Sharing?.Wait();
+        bucket.Sharing = null;
+    }
+
     private FlatBucket Flattened(BucketLayout.Bucket bucket, int index)
     {
         using var noGrad = no_grad();
@@ -160,7 +182,7 @@ internal sealed class ShardedParameters : IDisposable
             view.copy_(p.Parameter);
             p.Parameter.set_(view);
             p.Memory = () => SumOf(flat, bucket, place, p);
-            _bucketOf[place.Parameter] = index;
+            _bucketOf[p] = index;
         }
         return flat;
     }

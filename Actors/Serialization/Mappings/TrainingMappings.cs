@@ -59,7 +59,13 @@ internal static class TrainingMappings
     {
         var wire = new Wire.JoinGroup
         {
-            Run = m.Run, Epoch = m.Epoch, Number = m.Number, Rank = m.Rank, Trainers = { m.Trainers }, Collective = (int)m.Collective, NcclId = ByteString.CopyFrom(m.NcclId.AsSpan()),
+            Run = m.Run,
+            Epoch = m.Epoch,
+            Number = m.Number,
+            Rank = m.Rank,
+            Trainers = { m.Trainers },
+            Collective = (int)m.Collective,
+            NcclId = ByteString.CopyFrom(m.NcclId.AsSpan()),
         };
         if (m.State is not null)
             wire.State = m.State;

@@ -26,6 +26,7 @@ internal abstract class LayerRule(BackwardPass pass, ClippingGroup group, Parame
     /// <summary>The outputs, in autograd's graph when there is one.</summary>
     public IReadOnlyList<Tensor> Apply(Tensor x)
     {
+        pass.Needed?.Invoke(group);
         if (!is_grad_enabled())
             return Forward(x);
         if (pass.Batch == 0)

@@ -34,11 +34,30 @@ public sealed class TrainingPlanTests
     {
         var job = new TrainingJob
         {
-            Checkpoint = "/models/é", Layers = 3, Type = "bfloat16", LoraRank = 4, LinearOnly = true, Data = "/data/texts.json", SyntheticExamples = 5,
+            Checkpoint = "/models/é",
+            Layers = 3,
+            Type = "bfloat16",
+            LoraRank = 4,
+            LinearOnly = true,
+            Data = "/data/texts.json",
+            SyntheticExamples = 5,
             Settings = new DpSgdSettings
             {
-                Method = DpMethod.BookKeeping, NoiseMultiplier = 1.25, Sampling = ExampleSampling.FixedSize, LogicalBatch = 8, PhysicalBatch = 2, SequenceLength = 16, Loss = SampleLossKind.Sum,
-                Optimizer = DpOptimizer.AdamW, LearningRate = 0.1 + 0.2, Momentum = 0.5, Beta1 = 0.8, Beta2 = 0.95, Epsilon = 1e-6, WeightDecay = 0.01, Seed = ulong.MaxValue,
+                Method = DpMethod.BookKeeping,
+                NoiseMultiplier = 1.25,
+                Sampling = ExampleSampling.FixedSize,
+                LogicalBatch = 8,
+                PhysicalBatch = 2,
+                SequenceLength = 16,
+                Loss = SampleLossKind.Sum,
+                Optimizer = DpOptimizer.AdamW,
+                LearningRate = 0.1 + 0.2,
+                Momentum = 0.5,
+                Beta1 = 0.8,
+                Beta2 = 0.95,
+                Epsilon = 1e-6,
+                WeightDecay = 0.01,
+                Seed = ulong.MaxValue,
                 Clipping = new ClippingSettings { Kind = ClippingKind.AutoS, Threshold = 0.3, Thresholds = ThresholdChoice.Adaptive, Quantile = 0.4, QuantileRate = 0.1, QuantileNoiseMultiplier = 7, ShareInputs = false, NormMethod = NormMethod.Direct },
             },
         };
@@ -48,7 +67,9 @@ public sealed class TrainingPlanTests
     internal static TrainingPlan Plan(int steps, int saveEvery, TrainingFolder? folder = null, int nodes = 1, double noise = 1) => new(
         "run", new TrainingJob
         {
-            Shape = "tiny", Layers = 1, SyntheticExamples = 40,
+            Shape = "tiny",
+            Layers = 1,
+            SyntheticExamples = 40,
             Settings = new DpSgdSettings { NoiseMultiplier = noise, LogicalBatch = 8, PhysicalBatch = 4, SequenceLength = 8, Optimizer = DpOptimizer.AdamW, LearningRate = 1e-3, Seed = 7 },
         },
         40, steps, saveEvery, folder ?? new TrainingFolder(Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString("n")), resume: false), nodes, CollectiveKind.Auto);

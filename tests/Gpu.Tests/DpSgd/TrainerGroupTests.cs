@@ -188,7 +188,7 @@ public sealed class TrainerGroupTests : IDisposable
             using var model = TinyDpModels.New(kind, type);
             using var trainer = new DpSgdTrainer(model, null, examples ?? Examples, s, null, group ? c : null);
             for (int i = 0; i < steps; i++)
-                trainer.Step();
+                trainer.Step(more: i + 1 < steps);
             return (Copy(model), trainer.Report());
         })];
 
