@@ -31,6 +31,8 @@ The run (handed to 'chorus simulate'; its --help says more)
   --set KEY=VALUE  Any other setting (Hocon/reference.conf lists them); repeatable.
   --diagnostics    Also compute what only a simulator can know.
   --resume         Go on with the run in --out (or the newest unfinished one below runs/).
+  --dashboard [PORT]    A page that shows the run while it goes on; its address is printed.
+  --dashboard-host H    Serves the page on this address; from other machines it needs its token.
 
 A training in place of a run
   --train ...      All that follows is handed to 'chorus train' (its --help says more), and the other
@@ -42,6 +44,7 @@ Examples
   ./run-cluster.sh --data my-data --epsilon 1            LargeFedBench files of your own
   ./run-cluster.sh --nodes 5 --rounds 3 --clients 5000   a larger cluster
   ./run-cluster.sh --resume --out runs/mine              go on after a crash
+  ./run-cluster.sh --dashboard                           with a page to watch it on
   ./run-cluster.sh --hosts 10.0.0.1,10.0.0.2,10.0.0.3    what to start on three machines
   ./run-cluster.sh --hosts 10.0.0.1,10.0.0.2 --train --checkpoint /models/llama --data /data/texts.txt --devices auto --epsilon 4 --out runs/dp
 
@@ -66,7 +69,11 @@ while [ $# -gt 0 ]; do
         --yes | -y) consent=yes; shift ;;
         --no-build) build=no; shift ;;
         --diagnostics | --resume) run+=("$1"); shift ;;
-        --nodes | --port | --hosts | --run | --data | --out | --rounds | --clients | --seed | --epsilon | --ledger | --ledger-epsilon | --device | --set)
+        --dashboard)
+            run+=("$1")
+            shift
+            if [[ "${1:-}" =~ ^[0-9]+$ ]]; then run+=("$1"); shift; fi ;;
+        --nodes | --port | --hosts | --dashboard-host | --run | --data | --out | --rounds | --clients | --seed | --epsilon | --ledger | --ledger-epsilon | --device | --set)
             [ $# -ge 2 ] || bad_input "$1 needs a value; see --help"
             case "$1" in
                 --nodes) nodes="$2" ;;

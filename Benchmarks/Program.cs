@@ -11,6 +11,8 @@ return args switch
     ["scaling", .. var rest] => ScalingBenchmark.Run(new BenchmarkArguments(rest)),
     ["kernels"] => KernelBenchmark.Run(),
     ["dp-step", .. var rest] => DpStepBenchmark.Run(new BenchmarkArguments(rest)),
+    ["page", .. var rest] => await PageBenchmark.RunAsync(new BenchmarkArguments(rest)),
+    ["page-readers", var address, var pages] => await PageBenchmark.ReadAsync(address, int.Parse(pages, System.Globalization.CultureInfo.InvariantCulture)),
     ["generation", .. var rest] => GenerationBenchmark.Run(new BenchmarkArguments(rest)),
     ["training", .. var rest] => TrainingBenchmark.Run(new BenchmarkArguments(rest)),
     ["loading", .. var rest] => LoadingBenchmark.Run(new BenchmarkArguments(rest)),
@@ -31,6 +33,7 @@ static int Usage()
           kernels
           dp-step     --shape llama-13b --layers 0 --batch 8 --seq 1024 --dtype float32|bfloat16 --methods none,fused,... --train linear|all|none --lora 0
                       --norm auto|gram|direct|kept --clipping PerLayer|Flat|AutoS --optimizer sgd|adamw --recording auto|on|off --rounds 5 --steps 6 (memory: one method alone)
+          page        --pairs 5 --rounds 6 --seconds 30
           data-parallel  --device cuda --dtype bfloat16 --parts equal,noise,steps,dpo --shape llama-7b,llama-13b --layers 4 --batch 8 --seq 1024 --steps 8 --rounds 3
                       --ranks 0 (all) --collective auto|nccl|host --check-shape llama-1b --check-layers 2 --dpo-shape llama-1b --pairs 8 --pair-tokens 256
           scaling     --shape llama-13b --device cuda --dtype bfloat16 --batch 8 --seq 1024 --depths 1,4 --check 6 --steps 12 --layers 40 --micro-batches 1,4 --optimizer sgd|adamw

@@ -98,6 +98,7 @@ async function follow() {
     if (!response.ok) return true;
     over = false;
     linked('live', 'live');
+    showState();
     await read(response.body, alive);
   } catch {
     // gone, or silent: tried again below

@@ -41,14 +41,14 @@ internal static class ClusterPart
 
     public static Html Table(RunView view) => view.Nodes.IsEmpty ? Html.Of($"""<p class="nothing">No node.</p>""") : Html.Of($"""
         <table>
-        <thead><tr><th scope="col">node</th><th scope="col">roles</th><th scope="col">status</th><th scope="col">load</th><th scope="col">memory</th><th scope="col">votes/s</th><th scope="col">shards</th><th scope="col">blocks</th></tr></thead>
+        <thead><tr><th scope="col">node</th><th scope="col">roles</th><th scope="col">status</th><th scope="col">load</th><th scope="col">memory</th><th scope="col">votes/s</th><th scope="col">messages waiting</th><th scope="col">shards</th><th scope="col">blocks</th></tr></thead>
         <tbody>
         {Html.Join(view.Nodes.Select(Row))}
         </tbody></table>
         """);
 
     private static Html Row(NodeView n) => Html.Of($"""
-        <tr><th scope="row">{n.Address}</th><td>{string.Join(", ", n.Roles)}</td><td>{Word(n.Status)}</td><td>{Words.Percent(n.Vitals?.CpuShare, 0)}</td><td>{(n.Vitals is { } v ? Bytes(v.MemoryBytes) : Words.Unknown)}</td><td>{Words.Count((long)Math.Round(n.VotesPerSecond))}</td><td>{n.Vitals?.Shards ?? 0}</td><td>{n.Vitals?.Blocks ?? 0}</td></tr>
+        <tr><th scope="row">{n.Address}</th><td>{string.Join(", ", n.Roles)}</td><td>{Word(n.Status)}</td><td>{Words.Percent(n.Vitals?.CpuShare, 0)}</td><td>{(n.Vitals is { } v ? Bytes(v.MemoryBytes) : Words.Unknown)}</td><td>{Words.Count((long)Math.Round(n.VotesPerSecond))}</td><td>{Words.Count(Waiting(n))}</td><td>{n.Vitals?.Shards ?? 0}</td><td>{n.Vitals?.Blocks ?? 0}</td></tr>
         """);
 
     private static string Note(NodeView n) => n.Status switch
@@ -70,6 +70,8 @@ internal static class ClusterPart
         var blocks = view.Nodes.SelectMany(n => n.Vitals?.Readings ?? []).Where(r => r.Instrument == "chorus.leases.revoked").Sum(r => r.Value);
         return blocks > 0 ? $" · {Words.Counted((long)blocks, "block")} counted again after a node was lost" : "";
     }
+
+    private static long Waiting(NodeView n) => (long)(n.Vitals?.Readings ?? []).Where(r => r.Instrument == "chorus.queue.length").Sum(r => r.Value);
 
     private static string Word(NodeStatus status) => status.ToString().ToLowerInvariant();
 

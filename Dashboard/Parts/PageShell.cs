@@ -48,7 +48,7 @@ internal static class PageShell
             <main id="main">
             <noscript><p class="note">This page shows the run as it was when it was opened: without its script it does not go on.</p></noscript>
             <form id="ask-token" hidden>
-            <h2>This page is read with its token</h2>
+            <h1>This page is read with its token</h1>
             <p>It is behind the # of the address that <code>chorus simulate</code> printed, and in <code>page.token</code> in the run's folder.</p>
             <label for="token">Token</label> <input id="token" autocomplete="off" spellcheck="false" required> <button>Open</button>
             <p id="token-wrong" role="alert"></p>

@@ -6,7 +6,7 @@ using TorchSharp;
 namespace Chorus.Gpu.Runtime;
 
 /// <summary>
-/// What a device gets done, as instruments of the meter "Chorus" (docs/architecture.md lists them): tokens, the seconds that
+/// What a device gets done, as instruments of the meter "Chorus" (docs/page.md lists them): tokens, the seconds that
 /// the parts of its steps took, the memory that is taken on it. Made and used on the device's thread; costs nothing to speak
 /// of where nobody listens.
 /// </summary>

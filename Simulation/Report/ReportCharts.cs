@@ -6,26 +6,39 @@ namespace Chorus.Simulation.Report;
 /// <summary>The report's charts. Each gives a chart for one point too, and words where there is none.</summary>
 internal static class ReportCharts
 {
-    /// <summary>Horizontal bars of the accuracies known, from zero.</summary>
+    /// <summary>The way from floor to ceiling, and how far along it the method came.</summary>
     public static Html Accuracy(AccuracyResult accuracy, string method)
     {
-        (string Name, double? Value, string Ink)[] all =
-            [("private (ceiling)", accuracy.Ceiling, "quiet"), (Words.Method(method), accuracy.Method, "series"), ("public (floor)", accuracy.Floor, "quiet")];
-        var bars = all.Where(b => b.Value is { } v && double.IsFinite(v)).Select((b, i) => (b.Name, Value: b.Value!.Value, b.Ink, At: (double)i)).ToArray();
-        if (bars.Length == 0) return Nothing("No accuracy was measured.");
+        (string Name, double? Value)[] all = [("private (ceiling)", accuracy.Ceiling), (Words.Method(method), accuracy.Method), ("public (floor)", accuracy.Floor)];
+        var known = all.Where(b => b.Value is { } v && double.IsFinite(v)).Select(b => (b.Name, Value: b.Value!.Value)).ToArray();
+        if (known.Length == 0) return Nothing("No accuracy was measured.");
 
-        // The value stands behind its bar, so the axis reaches beyond the longest one.
-        double most = Math.Max(bars.Max(b => b.Value) * 1.18, 0.01);
-        var chart = new SvgChart((0, most), (-0.6, bars.Length - 0.4), left: 126);
-        chart.XTicks(SvgChart.RoundTicks(0, most), t => Words.Percent(t, 0), "next-token accuracy on held-out clients");
+        // Where things stand is told by place, not by length, so the axis need not begin at nought: what matters is the gap.
+        double low = known.Min(k => k.Value), high = known.Max(k => k.Value), room = high > low ? 0.25 * (high - low) : 0.05;
+        var chart = new SvgChart((low - room, high + room), (-1, 1), left: 18);
+        double[] ticks = SvgChart.RoundTicks(low - room, high + room);
+        int digits = ticks.Length > 1 && ticks[1] - ticks[0] < 0.01 ? 1 : 0;
+        chart.XTicks(ticks, t => Words.Percent(t, digits), "next-token accuracy on held-out clients");
         chart.YTicks([], _ => "");
-        foreach (var bar in bars)
+        if (accuracy is { Floor: { } from, Ceiling: { } to }) Way(chart, from, to, "quiet", 9);
+        if (accuracy is { Floor: { } start, Method: { } end }) Way(chart, start, end, "series", 9);
+        foreach (var (name, value) in known)
         {
-            chart.Plot.Add.Bar(new Bar { Position = bar.At, Value = bar.Value, Size = 0.62, FillColor = SvgChart.Ink(bar.Ink), LineWidth = 0, Orientation = Orientation.Horizontal });
-            chart.LabelLeft(bar.At, bar.Name);
-            chart.LabelAt(bar.Value, bar.At, Words.Percent(bar.Value), "start", "value", dx: 6, dy: 4);
+            bool own = name == Words.Method(method);
+            chart.Plot.Add.Marker(value, 0, MarkerShape.FilledCircle, own ? 17 : 13, SvgChart.Ink(own ? "series" : "quiet"));
+            // The method's words stand above, the ends' below: they may lie close to each other.
+            chart.LabelAt(value, 0, name, "middle", own ? "mark" : "tick", dy: own ? -38 : 28);
+            chart.LabelAt(value, 0, Words.Percent(value), "middle", "value", dy: own ? -22 : 44);
         }
-        return chart.ToHtml("chart-accuracy", "Next-token accuracy: " + string.Join(", ", bars.Select(b => $"{b.Name} {Words.Percent(b.Value)}")));
+
+        if (RunResult.ShareOfGap(accuracy) is { } share) chart.LabelAt((low + high) / 2, 1, $"{Words.Percent(share, 0)} of the gap is closed", "middle", "value", dy: 16);
+        return chart.ToHtml("chart-accuracy", "Next-token accuracy: " + string.Join(", ", known.Select(b => $"{b.Name} {Words.Percent(b.Value)}")));
+    }
+
+    private static void Way(SvgChart chart, double from, double to, string ink, float width)
+    {
+        var line = chart.Plot.Add.Line(from, 0, to, 0);
+        (line.LineColor, line.LineWidth, line.MarkerSize) = (SvgChart.Ink(ink), width, 0);
     }
 
     public static Html Distance(RunResult run) => RoundCharts.Distance(

@@ -96,7 +96,7 @@ public sealed record CostResult(long BytesToClient, long BytesFromClient, double
 public sealed record DownstreamArm(string Arm, int Epochs, double ValidationAccuracy, double TestAccuracy, long Tokens)
 {
     /// <summary>The test accuracy split by topic; empty where it is not.</summary>
-    public ImmutableArray<TopicAccuracy> Topics { get; init; } = [];
+    public ImmutableArray<TopicAccuracy> Topics { get; init => field = value.IsDefault ? [] : value; } = []; // a file that is older than topics has none
 }
 
 /// <summary>One round.</summary>

@@ -43,6 +43,19 @@ public sealed class RunClusterScriptTests(CliFixture shared)
         Assert.Contains("node --roles client --host 10.0.0.3 --port 4053 --seed-node 10.0.0.1:4053", script.Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("--dashboard --rounds 3", "--dashboard --rounds 3")]
+    [InlineData("--dashboard 8099 --rounds 3", "--dashboard 8099 --rounds 3")]
+    [InlineData("--rounds 3 --dashboard", "--rounds 3 --dashboard")]
+    [InlineData("--dashboard=8099 --dashboard-host 10.0.0.1", "--dashboard 8099 --dashboard-host 10.0.0.1")]
+    public async Task Given_a_page_is_asked_for_When_the_script_is_run_Then_the_simulation_gets_it(string options, string handed)
+    {
+        await using var script = Script(["--hosts", "10.0.0.1,10.0.0.2", .. options.Split(' ')]);
+
+        Assert.Equal(0, await script.ExitAsync());
+        Assert.Contains($"simulate --nodes 2 --host 10.0.0.1 --port 4053 {handed}\n", script.Output.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Given_hosts_and_a_training_When_the_script_is_run_Then_the_others_are_its_trainers()
     {

@@ -15,6 +15,7 @@ internal sealed class TestRun
     public const int Clients = 23;
 
     private readonly List<ChorusNode> _nodes = [];
+    private readonly TaskCompletionSource<RunEnded?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>One node is all roles; of several, the first has all but the clients.</summary>
     public int Nodes { get; init; } = 1;
@@ -57,16 +58,20 @@ internal sealed class TestRun
 
     public ActorSystem System(int node) => _nodes[node].System;
 
+    /// <summary>Waits for the end no longer: the test has taken the first node down.</summary>
+    public void Abandon() => _ended.TrySetResult(null);
+
     /// <summary>Runs to the end.</summary>
     /// <returns>How it ended; null where it was stopped.</returns>
     public async Task<RunEnded?> RunAsync(RunContext context)
     {
-        var ended = new TaskCompletionSource<RunEnded?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var ended = _ended;
         try
         {
             await StartAsync(context, ended).WaitAsync(TimeSpan.FromSeconds(60));
             var end = await ended.Task.WaitAsync(TimeSpan.FromSeconds(100));
-            await BeforeEnd();
+            if (end is not null)
+                await BeforeEnd();
             return end;
         }
         finally

@@ -74,6 +74,10 @@ internal sealed class LiveRun : IRunControl, IAsyncDisposable
         var system = _run.System(0);
         await Served.DisposeAsync();
         await system.Terminate();
+        _run.Abandon();
+        Release(); // the device's thread ends with its work
+        await EndAsync();
+        _context.Dispose();
     }
 
     public void Release() => _held.Set();

@@ -31,6 +31,17 @@ public sealed class RunResultTests
     }
 
     [Fact]
+    public void Given_a_file_from_before_topics_When_read_Then_it_has_none_and_a_report()
+    {
+        var json = System.Text.Json.Nodes.JsonNode.Parse(RunResultFile.ToJson(Example.Result()))!;
+        foreach (var arm in json["downstream"]!.AsArray())
+            Assert.True(arm!.AsObject().Remove("topics"));
+        RunResult read = RunResultFile.FromJson(json.ToJsonString());
+        Assert.All(read.Downstream, d => Assert.Empty(d.Topics));
+        Assert.DoesNotContain("by topic", HtmlReport.Render(read), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Given_an_infinite_epsilon_When_written_and_read_Then_it_stays_infinite()
     {
         RunResult result = Example.Result() with { Privacy = Example.Result().Privacy with { Epsilon = double.PositiveInfinity, NoiseMultiplier = 0 } };
