@@ -17,6 +17,9 @@ return args switch
     ["training", .. var rest] => TrainingBenchmark.Run(new BenchmarkArguments(rest)),
     ["loading", .. var rest] => LoadingBenchmark.Run(new BenchmarkArguments(rest)),
     ["scale", .. var rest] => await ScaleBenchmark.RunAsync(new BenchmarkArguments(rest)),
+    ["paper-round", .. var rest] => await PaperRoundBenchmark.RunAsync(new BenchmarkArguments(rest)),
+    ["region", .. var rest] => await RegionBenchmark.RunAsync(new BenchmarkArguments(rest)),
+    ["fuzz", .. var rest] => await FuzzBenchmark.RunAsync(new BenchmarkArguments(rest)),
     ["scale-size", .. var rest] => await ScaleBenchmark.RunSizeAsync(new BenchmarkArguments(rest)),
     ["scale-node", .. var rest] => await BenchmarkRun.RunNodeAsync(new BenchmarkArguments(rest)),
     _ => Usage(),
@@ -41,6 +44,9 @@ static int Usage()
           generation  --shape {string.Join('|', BenchmarkModel.Names)} --device auto --dtype float32|bfloat16 --batch 256 --samples 10 --prompt 192 --new 64
                       --temperature 1 --top-k 0 --top-p 1 --repeats 3 --threads 0 --draw auto|host|device --recorded on|off
           training    --shape 4m --device cpu --dtype float32 --batch 32 --length 96 --steps 20 --threads 0
+          paper-round --clients 72000 --texts 8 --candidates 18000 --rounds 4 --processes 0 --release full|subspace
+          region      --entities 100000
+          fuzz        --inputs 1000000 --seed 1
           scale       --sizes 10000,100000,1000000 --texts 2 --rounds 3 --candidates 600 --processes 2
           loading     --shape 1b --dtype bfloat16 --device cpu --folder DIR (made and deleted)
         """);

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Akka.Actor;
 using Akka.Event;
+using Chorus.Actors.Hosting;
 using static Chorus.Actors.Candidates.CandidateProtocol;
 
 namespace Chorus.Actors.Candidates;
@@ -61,8 +62,21 @@ public sealed class CandidateCacheActor : UntypedActor, IWithTimers
             case Retry when _wanted is not null:
                 AskNext();
                 break;
-            case Chunk or Retry:
-                break; // late or doubled
+            case WorkHeld made when made.Sha256 == _wanted?.Sha256:
+                (_held, _wanted) = (made, null);
+                Answer(made);
+                break;
+            case Damaged damaged when damaged.Sha256 == _wanted?.Sha256:
+                _log.Warning("the array of round {0} arrived damaged; fetching it again", _wanted.Round);
+                Start(_wanted);
+                break;
+            case MakeFailed failed when failed.Sha256 == _wanted?.Sha256:
+                _log.Error("this node cannot do the work of round {0}: {1}", _wanted.Round, failed.Reason);
+                Answer(new NodeUnfit(_wanted.Run, failed.Reason));
+                _wanted = null;
+                break;
+            case Chunk or Retry or WorkHeld or Damaged or MakeFailed:
+                break; // late or doubled, or of an array that nobody wants any more
             default:
                 Unhandled(message);
                 break;
@@ -84,24 +98,27 @@ public sealed class CandidateCacheActor : UntypedActor, IWithTimers
         Timers.StartSingleTimer(RetryKey, Retry.Instance, _retry);
     }
 
+    /// <summary>Checks the array and makes the work, which for many candidates takes seconds, elsewhere.</summary>
     private void Complete()
     {
         Timers.Cancel(RetryKey);
-        var bytes = _received.GetBuffer().AsMemory(0, (int)_received.Length);
-        var wanted = _wanted!;
-        if (Convert.ToHexStringLower(SHA256.HashData(bytes.Span)) != wanted.Sha256)
-        {
-            _log.Warning("the array of round {0} arrived damaged; fetching it again", wanted.Round);
-            Start(wanted);
-            return;
-        }
-
-        _held = new WorkHeld(wanted.Sha256, wanted.Make(bytes));
-        foreach (var waiting in _waiting)
-            waiting.Tell(_held);
-        _waiting.Clear();
-        (_wanted, _received) = (null, new MemoryStream());
+        var (wanted, bytes) = (_wanted!, _received.GetBuffer().AsMemory(0, (int)_received.Length));
+        (_received, _held) = (new MemoryStream(), null);
+        Task.Run<object>(() => Convert.ToHexStringLower(SHA256.HashData(bytes.Span)) == wanted.Sha256
+            ? new WorkHeld(wanted.Sha256, wanted.Make(bytes))
+            : new Damaged(wanted.Sha256)).PipeTo(Self, success: made => made, failure: e => new MakeFailed(wanted.Sha256, e.GetBaseException().Message));
     }
+
+    private void Answer(object answer)
+    {
+        foreach (var waiting in _waiting)
+            waiting.Tell(answer);
+        _waiting.Clear();
+    }
+
+    private sealed record Damaged(string Sha256);
+
+    private sealed record MakeFailed(string Sha256, string Reason);
 
     private sealed class Retry
     {

@@ -16,8 +16,8 @@ namespace Chorus.Actors.Clients;
 /// </summary>
 public sealed partial class BlockActor
 {
-    /// <summary>Clients asked at once, where each votes alone: enough to keep the cores busy, few enough to bound the votes held.</summary>
-    private const int VotesInFlight = 32;
+    /// <summary>Clients asked at once, where each votes alone: enough to keep the cores busy, few enough to bound the votes held (64 MiB, or two).</summary>
+    private int VotesInFlight => Math.Clamp((1 << 23) / Math.Max(1, _sum.Length), 2, 32);
 
     /// <summary>While one batch is multiplied the next one's clients sum their texts.</summary>
     private const int BatchesInFlight = 2;

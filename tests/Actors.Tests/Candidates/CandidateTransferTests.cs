@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using Chorus.Actors.Candidates;
+using Chorus.Actors.Hosting;
 using Chorus.Actors.Methods;
 using Chorus.Simulation.Embedding;
 using Chorus.Simulation.Popri;
@@ -92,6 +93,20 @@ public sealed class CandidateTransferTests : TestKit
         cache.Tell(Get(1, _first.Sha256), CreateTestProbe());
         Assert.Equal(Chunks, await PassAllAsync(cache));
         Assert.Equal(_second.Sha256, (await ExpectMsgAsync<WorkHeld>(Patience)).Sha256);
+    }
+
+    [Fact]
+    public async Task Given_candidates_that_no_scorer_can_be_made_of_When_fetched_Then_the_block_hears_why_and_may_ask_again()
+    {
+        var broken = new EmbeddingMatrix(1, 2, [1, float.NaN]);
+        Serve(broken);
+        var cache = Cache(Never);
+        for (var i = 0; i < 2; i++)
+        {
+            cache.Tell(Get(1, broken.Sha256), TestActor);
+            cache.Tell(await ChunkAsync(await _network.ExpectMsgAsync<GetChunk>(Patience)));
+            Assert.Contains("candidate 0 must be finite", (await ExpectMsgAsync<NodeUnfit>(Patience)).Reason, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Runtime.Serialization;
 using System.Text;
 using Akka.Configuration;
@@ -13,6 +12,7 @@ using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Serialization;
 using Chorus.Actors.Settings;
+using Chorus.Actors.Tests.Fuzz;
 using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Federation;
 using Chorus.Simulation.Metrics;
@@ -36,7 +36,7 @@ public sealed class ChorusSerializerTests() : TestKit(
     [MemberData(nameof(KnownTypes))]
     public void Given_a_message_of_any_known_type_When_sent_and_received_Then_it_is_the_same(Type type)
     {
-        var message = Sample.Of(type);
+        var message = SampleMessages.Of(type);
         var serializer = Assert.IsType<ChorusSerializer>(Sys.Serialization.FindSerializerFor(message));
         var read = serializer.FromBinary(serializer.ToBinary(message), serializer.Manifest(message));
         Assert.IsType(type, read);
@@ -54,7 +54,7 @@ public sealed class ChorusSerializerTests() : TestKit(
     [Fact]
     public void Given_all_manifests_When_compared_Then_each_is_one_types_and_carries_a_version()
     {
-        var manifests = ChorusSerializer.KnownTypes.Select(t => Serializer.Manifest(Sample.Of(t))).ToArray();
+        var manifests = ChorusSerializer.KnownTypes.Select(t => Serializer.Manifest(SampleMessages.Of(t))).ToArray();
         Assert.Equal(manifests.Length, manifests.Distinct().Count());
         Assert.All(manifests, m => Assert.Matches("^[a-z-]+/[a-z-]+/[0-9]+$", m));
     }
@@ -246,52 +246,4 @@ public sealed class ChorusSerializerTests() : TestKit(
 
     private static IEnumerable<Type> TypesOf(Type marker) =>
         typeof(ChorusSerializer).Assembly.GetTypes().Where(t => marker.IsAssignableFrom(t) && t is { IsInterface: false, IsAbstract: false });
-
-    /// <summary>Values of any message type, no field at its default, so that a field that is lost is seen.</summary>
-    private static class Sample
-    {
-        public static object Of(Type type, int depth = 1)
-        {
-            if (Nullable.GetUnderlyingType(type) is { } underlying)
-                return Of(underlying, depth);
-            if (type == typeof(CollectorProtocol.PartialSum)) // its counts are no numbers below 0
-                return new CollectorProtocol.PartialSum("run", 1, "c/0", [new(3, 4), new(5, 6)], [long.MinValue, 7, -8], new(9, ulong.MaxValue - 5), new(1, 2, 3, 4, 5), 6, 7);
-            if (type == typeof(PrivacyEvent)) // checks its values, so any will not do
-                return new PrivacyEvent(Mechanism.DiscreteGaussian, depth + 0.5, new PoissonSampling(0.125), 3);
-            if (type == typeof(string))
-                return $"text-{depth} \"é\" <&>";
-            if (type == typeof(bool))
-                return true;
-            if (type == typeof(double))
-                return double.PositiveInfinity; // an epsilon can be
-            if (type.IsEnum)
-                return Enum.GetValues(type).GetValue(Enum.GetValues(type).Length - 1)!;
-            if (type == typeof(ulong))
-                return ulong.MaxValue - 1;
-            if (type == typeof(long))
-                return long.MinValue + depth;
-            if (type.IsPrimitive)
-                return Convert.ChangeType(40 + depth, type, System.Globalization.CultureInfo.InvariantCulture);
-            if (type.IsArray)
-                return Filled(type.GetElementType()!, depth);
-            if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>))
-                return Filled(type.GetGenericArguments()[0], depth);
-            if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(ImmutableArray<>))
-            {
-                return typeof(ImmutableArray).GetMethods().Single(m => m.Name == "Create" && m.GetParameters() is [{ ParameterType: var p }] && p.IsArray)
-                    .MakeGenericMethod(type.GetGenericArguments()).Invoke(null, [Filled(type.GetGenericArguments()[0], depth)])!;
-            }
-
-            var constructor = type.GetConstructors().MaxBy(c => c.GetParameters().Length)!;
-            return constructor.Invoke([.. constructor.GetParameters().Select((p, i) => Of(p.ParameterType, depth + i + 1))]);
-        }
-
-        private static Array Filled(Type element, int depth)
-        {
-            var array = Array.CreateInstance(element, 3);
-            for (var i = 0; i < array.Length; i++)
-                array.SetValue(Of(element, depth + i), i);
-            return array;
-        }
-    }
 }

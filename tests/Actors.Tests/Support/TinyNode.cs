@@ -22,7 +22,7 @@ internal sealed class TinyNode : IDisposable
     }
 
     /// <summary>HOCON that client actors need.</summary>
-    public const string Hocon = "chorus.client-dispatcher { type = ForkJoinDispatcher, dedicated-thread-pool { thread-count = 2, threadtype = background } }";
+    public const string Hocon = "chorus.client-dispatcher { type = ForkJoinDispatcher, mailbox-type = \"Chorus.Actors.Clients.ClientMailbox, Chorus.Actors\", dedicated-thread-pool { thread-count = 2, threadtype = background } }";
 
     public FederatedCorpus Corpus { get; }
 
