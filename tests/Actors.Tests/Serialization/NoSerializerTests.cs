@@ -39,12 +39,13 @@ public sealed class NoSerializerTests() : TestKit(ConfigurationFactory.ParseStri
         await stranger.Terminate();
     }
 
-    [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    public void Given_the_identifier_of_a_serializer_that_goes_by_type_names_When_bytes_are_read_Then_it_is_unknown(int identifier) =>
-        Assert.ThrowsAny<Exception>(() => Sys.Serialization.Deserialize("{\"Value\":1}"u8.ToArray(), identifier, typeof(Planted).AssemblyQualifiedName));
+    [Fact]
+    public void Given_all_serializers_of_a_node_When_listed_Then_none_goes_by_the_names_of_types()
+    {
+        var names = Sys.Settings.Config.GetConfig("akka.actor.serializers").AsEnumerable().Select(s => s.Value.GetString()).ToArray();
+        Assert.Contains(names, name => name.StartsWith(typeof(ChorusSerializer).FullName!, StringComparison.Ordinal));
+        Assert.DoesNotContain(names, name => new[] { "Json", "DaemonMsgCreate", ".ProtobufSerializer", "Hyperion" }.Any(kind => name.Contains(kind, StringComparison.Ordinal)));
+    }
 
     [Fact]
     public void Given_a_type_that_no_serializer_is_bound_to_When_it_is_to_be_sent_Then_it_is_refused()
