@@ -4,10 +4,10 @@ using Chorus.Actors.Settings;
 
 namespace Chorus.Cli;
 
-/// <summary>The file of <c>chorus node --config</c>: <c>node { host, port, roles, seed-nodes, akka }</c>, each optional.</summary>
-internal sealed record NodeFile(string? Host, int? Port, string? Roles, string[]? SeedNodes, string? Akka)
+/// <summary>The file of <c>chorus node --config</c>: <c>node { host, port, roles, seed-nodes, tls, akka }</c>, each optional.</summary>
+internal sealed record NodeFile(string? Host, int? Port, string? Roles, string[]? SeedNodes, string? Tls, string? Akka)
 {
-    private static readonly string[] Keys = ["host", "port", "roles", "seed-nodes", "akka"];
+    private static readonly string[] Keys = ["host", "port", "roles", "seed-nodes", "tls", "akka"];
 
     /// <exception cref="SettingsException">The file cannot be read, or holds something else.</exception>
     public static NodeFile Read(string file)
@@ -16,7 +16,7 @@ internal sealed record NodeFile(string? Host, int? Port, string? Roles, string[]
             ?? throw new SettingsException($"{file}: expected node {{ {string.Join(", ", Keys)} }}");
         if (config.AsEnumerable().Select(pair => pair.Key).FirstOrDefault(key => !Keys.Contains(key)) is { } unknown)
             throw new SettingsException($"{file}: unknown key node.{unknown}; the keys are {string.Join(", ", Keys)}");
-        return new NodeFile(Text(config, "host"), PortOf(file, Text(config, "port")), JoinedList(config, "roles"), List(config, "seed-nodes"), Text(config, "akka"));
+        return new NodeFile(Text(config, "host"), PortOf(file, Text(config, "port")), JoinedList(config, "roles"), List(config, "seed-nodes"), Text(config, "tls"), Text(config, "akka"));
     }
 
     private static string? Text(Config config, string key) => config.HasPath(key) ? config.GetString(key) : null;

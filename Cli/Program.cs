@@ -5,6 +5,7 @@ using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Cli;
 using Chorus.Cli.Commands;
+using Chorus.Cli.Commands.Clusters;
 using Chorus.Cli.Commands.Data;
 using Chorus.Cli.Commands.Model;
 using Chorus.Cli.Commands.Train;
@@ -16,6 +17,7 @@ var root = new RootCommand("Chorus simulates private federated learning on text 
     SimulateCommand.Create(),
     NodeCommand.Create(),
     DashboardCommand.Create(),
+    ClusterCommand.Create(),
     ReportCommand.Create(),
     DataCommand.Create(),
     AccountCommand.Create(),

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -6,11 +7,13 @@ using Akka.Cluster;
 using Akka.Cluster.Sharding;
 using Akka.Cluster.Tools.Singleton;
 using Akka.Configuration;
+using Akka.Event;
 using Chorus.Actors.Candidates;
 using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Evaluation;
 using Chorus.Actors.Ledger;
+using Chorus.Actors.Membership;
 using Chorus.Actors.Methods;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
@@ -26,7 +29,7 @@ namespace Chorus.Actors.Hosting;
 /// <summary>One process's part of the cluster: its actor system, and on it the actors of its roles.</summary>
 public sealed class ChorusNode : IAsyncDisposable
 {
-    private const string SystemName = "chorus";
+    internal const string SystemName = "chorus";
     private const string CoordinatorName = "run-coordinator";
     private const string PolicyName = "policy";
     private const string EvaluatorName = "evaluator";
@@ -53,12 +56,17 @@ public sealed class ChorusNode : IAsyncDisposable
     private readonly Lock _lock = new();
     private DeviceThread? _device;
 
+    private readonly TaskCompletionSource<string> _turnedAway = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private ChorusNode(ActorSystem system, DeviceThread? device) => (System, _device) = (system, device);
 
     public ActorSystem System { get; }
 
     /// <summary>The proxy of the run's coordinator.</summary>
     public IActorRef Coordinator { get; private set; } = ActorRefs.Nobody;
+
+    /// <summary>Why the cluster does not let this node in, or this node does not believe the cluster; trying again would not help. Never completes where there is nothing.</summary>
+    public Task<string> TurnedAway => _turnedAway.Task;
 
     /// <summary>host:port by which other nodes join this one.</summary>
     public string Address => $"{Cluster.Get(System).SelfAddress.Host}:{Cluster.Get(System).SelfAddress.Port}";
@@ -68,11 +76,13 @@ public sealed class ChorusNode : IAsyncDisposable
     public static async Task<ChorusNode> StartAsync(NodeOptions options)
     {
         Check(options);
-        var system = Create(options);
+        var refusals = new PeerRefusals();
+        var system = Create(options, refusals.Add);
         DeviceThread? device = null;
         if (options.Roles.Contains("policy") || options.Roles.Contains("trainer"))
             device = new DeviceThread("device", options.NeedsTorch ? options.Run?.Settings.Policy.Threads ?? 0 : null);
         var node = new ChorusNode(system, device);
+        refusals.TellTo(node);
         try
         {
             await node.StartActorsAsync(options);
@@ -80,7 +90,7 @@ public sealed class ChorusNode : IAsyncDisposable
             if (options.SeedNodes.Count == 0)
                 cluster.Join(cluster.SelfAddress);
             else
-                cluster.JoinSeedNodes(options.SeedNodes.Select(Seed));
+                node.Join(options);
             return node;
         }
         catch
@@ -103,7 +113,7 @@ public sealed class ChorusNode : IAsyncDisposable
     /// <exception cref="SettingsException">The port is in use, the host is not this machine's, or a role or seed node is none.</exception>
     public static void Check(NodeOptions options)
     {
-        _ = options.SeedNodes.Select(Seed).ToArray();
+        _ = SeedsOf(options);
         if (options.Roles.FirstOrDefault(r => !NodeOptions.KnownRoles.Contains(r)) is { } unknown)
             throw new SettingsException($"unknown role {unknown}; the roles are {string.Join(", ", NodeOptions.KnownRoles)}");
         if (options.Port is < 0 or > 65535)
@@ -124,11 +134,14 @@ public sealed class ChorusNode : IAsyncDisposable
         }
     }
 
-    private static ActorSystem Create(NodeOptions options)
+    private static ActorSystem Create(NodeOptions options, Action<string> refused)
     {
         try
         {
-            return ActorSystem.Create(SystemName, ConfigurationOf(options));
+            var setup = BootstrapSetup.Create().WithConfig(ConfigurationOf(options));
+            return options.Tls is { } tls
+                ? ActorSystem.Create(SystemName, setup.And(tls.Setup(refused)))
+                : ActorSystem.Create(SystemName, setup);
         }
         catch (Exception e) when (e.GetBaseException() is SocketException socket)
         {
@@ -139,13 +152,15 @@ public sealed class ChorusNode : IAsyncDisposable
 
     private static Config ConfigurationOf(NodeOptions options)
     {
-        var roles = string.Join(", ", options.Roles.Select(r => $"\"{r}\""));
+        var roles = string.Join(", ", options.Roles.Concat(RunRole(options)).Select(r => $"\"{r}\""));
         var threads = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture);
         var hocon = $$"""
             akka.loglevel = {{options.LogLevel}}
             akka.remote.dot-netty.tcp.hostname = "{{options.Host}}"
             akka.remote.dot-netty.tcp.port = {{options.Port}}
+            akka.remote.dot-netty.tcp.enable-ssl = {{(options.Tls is null ? "off" : "on")}}
             akka.cluster.roles = [{{roles}}]
+            akka.cluster.app-version = "{{options.Version}}"
             chorus.client-dispatcher.dedicated-thread-pool.thread-count = {{threads}}
             """;
         if (options.Run is { } run)
@@ -182,11 +197,17 @@ public sealed class ChorusNode : IAsyncDisposable
         command.ExecuteNonQuery();
     }
 
-    private static Address Seed(string hostAndPort)
+    private static string[] RunRole(NodeOptions options) => options.Run is { } run && options.Roles.Contains("coordinator") ? [Admission.RoleOf(run.Run)] : [];
+
+    private static Address[] SeedsOf(NodeOptions options) => [.. options.SeedNodes.Select(seed => AddressOf(seed, options.Tls is not null))];
+
+    /// <summary>The address of a node of a cluster, from host:port.</summary>
+    /// <exception cref="SettingsException">It is no host:port.</exception>
+    internal static Address AddressOf(string hostAndPort, bool tls)
     {
         var parts = hostAndPort.Split(':');
         return parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and < 65536
-            ? new Address("akka.tcp", SystemName, parts[0], port)
+            ? new Address(tls ? "akka.ssl.tcp" : "akka.tcp", SystemName, parts[0], port)
             : throw new SettingsException($"a seed node is host:port, got \"{hostAndPort}\"");
     }
 
@@ -214,6 +235,7 @@ public sealed class ChorusNode : IAsyncDisposable
         }
 
         System.ActorOf(NodeVitalsActor.Props(blocks, MetricsEvery), VitalsName);
+        System.ActorOf(GateActor.Props(options.Version, options.Roles.Contains("coordinator") ? options.Run : null, blocks), GateActor.Name);
         if (options.Roles.Contains("policy"))
             Singleton(PolicyActor.Props(_device!, options.Policy!), PolicyName, "policy");
         if (options.Roles.Contains("trainer"))
@@ -241,6 +263,9 @@ public sealed class ChorusNode : IAsyncDisposable
             return _device ??= new DeviceThread("device", settings.Policy.Threads);
     }
 
+    private void Join(NodeOptions options) => System.ActorOf(
+        JoiningActor.Props(SeedsOf(options), options.Version, RunRole(options).Length > 0 ? options.Run!.Run : null, why => _turnedAway.TrySetResult(why)), "joining");
+
     private void Singleton(Props props, string name, string role) =>
         System.ActorOf(
             ClusterSingletonManager.Props(
@@ -252,6 +277,28 @@ public sealed class ChorusNode : IAsyncDisposable
             ClusterSingletonProxy.Props(
                 $"/user/{name}", ClusterSingletonProxySettings.Create(System).WithRole(role).WithSingletonName(name).WithBufferSize(1000)),
             $"{name}-proxy");
+
+    /// <summary>
+    /// Peers that TLS refused: each reason is logged once (a peer tries again and again). A node that is no member yet and
+    /// refuses has refused the cluster it wants to join.
+    /// </summary>
+    private sealed class PeerRefusals
+    {
+        private readonly ConcurrentDictionary<string, bool> _told = [];
+        private volatile ChorusNode? _node;
+
+        public void TellTo(ChorusNode node) => _node = node;
+
+        public void Add(string refusal)
+        {
+            if (_node is not { } node || !_told.TryAdd(refusal, true))
+                return;
+            if (Cluster.Get(node.System).SelfMember.Status is not (Akka.Cluster.MemberStatus.Up or Akka.Cluster.MemberStatus.WeaklyUp))
+                node._turnedAway.TrySetResult(refusal);
+            else
+                Logging.GetLogger(node.System, typeof(ChorusNode)).Warning(refusal);
+        }
+    }
 
     /// <summary>A block is an entity by its number; shards are blocks modulo their count.</summary>
     private sealed class BlockMessages() : HashCodeMessageExtractor(Shards)

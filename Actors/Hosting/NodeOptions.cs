@@ -1,4 +1,6 @@
 using Chorus.Actors.Methods;
+using Chorus.Actors.Hosting.Tls;
+using Chorus.Actors.Membership;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
@@ -27,6 +29,12 @@ public sealed record NodeOptions
 
     /// <summary>The run starts when so many nodes are up.</summary>
     public int MinimumNodes { get; init; } = 1;
+
+    /// <summary>What the node shows to others and whom it believes; null: connections are neither encrypted nor checked. Not owned.</summary>
+    public NodeCertificate? Tls { get; init; }
+
+    /// <summary>What the node says that it is, and wants others to be.</summary>
+    internal string Version { get; init; } = ChorusVersion.Current;
 
     /// <summary>How long to wait for an answer before asking again.</summary>
     public TimeSpan Retry { get; init; } = TimeSpan.FromSeconds(2);

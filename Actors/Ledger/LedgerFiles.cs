@@ -1,3 +1,4 @@
+using Chorus.Actors.Hosting;
 using Chorus.Actors.Settings;
 
 namespace Chorus.Actors.Ledger;
@@ -30,7 +31,7 @@ public sealed class LedgerFiles : IDisposable
         folder = Path.GetFullPath(folder);
         try
         {
-            Directory.CreateDirectory(folder);
+            PrivateFiles.MakeFolder(folder);
             return new LedgerFiles(folder, new FileStream(Path.Combine(folder, "ledger.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -49,6 +49,9 @@ public sealed record RunContext(
 
     private readonly Lazy<ISentenceEncoder> _encoder = new(() => RunEncoder.Open(Settings.Encoder, Corpus.Initial));
 
+    /// <summary>Keeps other processes from the run's folder until it is disposed.</summary>
+    public IDisposable? Held { get; init; }
+
     /// <summary>What cohorts are drawn from, where it is given: else the run's seed, or a secret (see privacy.reproducible-noise).</summary>
     public ulong? CohortSeed { get; init; }
 
@@ -105,5 +108,6 @@ public sealed record RunContext(
             encoder.Dispose();
         Corpus.Dispose();
         Ledger?.Dispose();
+        Held?.Dispose();
     }
 }

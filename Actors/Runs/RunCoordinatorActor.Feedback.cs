@@ -149,7 +149,7 @@ public sealed partial class RunCoordinatorActor
         ChorusMetrics.Rounds.Add(1, of);
         ChorusMetrics.ClientsCounted.Record(made.ClientsCounted, of);
         ChorusMetrics.ClientsLost.Add(made.ClientsSampled - made.ClientsCounted, of);
-        ChorusMetrics.EpsilonSpent.Record(made.Spend.Epsilon, of);
+        TellSpent(made.Spend);
     }
 
     private void Answer(ClaimBlock claim)

@@ -37,6 +37,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     private readonly IActorRef _ledger;
     private readonly RunTrace _trace;
     private RunState _state = RunState.Empty;
+    private double _budget;
     private bool _over;
 
     public RunCoordinatorActor(RunContext context, CoordinatorPeers peers)
@@ -107,8 +108,8 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     {
         Command<LedgerProtocol.LedgerReady>(ready =>
         {
-            ChorusMetrics.EpsilonBudget.Record(ready.Budget.Epsilon, ChorusMetrics.Of(_context.Run));
-            ChorusMetrics.EpsilonSpent.Record(ready.Spend.Epsilon, ChorusMetrics.Of(_context.Run));
+            _budget = ready.Budget.Epsilon;
+            TellSpent(ready.Spend);
             CheckPlan(ready);
         });
         Command<LedgerProtocol.PlanFits>(_ => Continue());
@@ -121,6 +122,13 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     public static string ChargesOf(string run, string instance) => $"{run}{(instance.Length > 0 ? $".{instance}" : "")}/";
 
     private LedgerProtocol.MakeCharge Named(RunCharge charge) => new($"{ChargesOf(_context.Run, _context.Instance)}{charge.Name}", charge.Event);
+
+    private void TellSpent(PrivacySpend spend)
+    {
+        ChorusMetrics.EpsilonBudget.Record(_budget, ChorusMetrics.Of(_context.Run));
+        ChorusMetrics.EpsilonSpent.Record(spend.Epsilon, ChorusMetrics.Of(_context.Run));
+        Context.System.EventStream.Publish(new SpendKnown(_context.Run, spend.Epsilon, _budget));
+    }
 
     /// <summary>Refused here, a run that its budget cannot bear has asked no client yet.</summary>
     private void CheckPlan(LedgerProtocol.LedgerReady ready)

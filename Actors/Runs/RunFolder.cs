@@ -26,6 +26,9 @@ public sealed class RunFolder(string path)
     /// <summary>Tells this run from others with the same settings and data.</summary>
     public string Instance => In("run.id");
 
+    /// <summary>Held by the process that works on the run.</summary>
+    private string Lock => In("run.lock");
+
     public string Journal => In("journal.db");
 
     public string Synthetic => In("synthetic.json");
@@ -88,6 +91,27 @@ public sealed class RunFolder(string path)
 
     /// <summary>Once a run is over nobody needs the secret, and nobody should have it.</summary>
     public void ForgetNoise() => File.Delete(Secret);
+
+    /// <summary>Holds the folder until disposed, or until the process ends, however: two coordinators of one run would each be right.</summary>
+    /// <exception cref="SettingsException">Another process holds it.</exception>
+    public IDisposable Hold()
+    {
+        try
+        {
+            return new FileStream(Lock, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new SettingsException($"{Path} cannot be written: {e.Message}");
+        }
+        catch (IOException) when (File.Exists(Lock))
+        {
+            throw new SettingsException($"another process is working on the run in {Path}: wait until it ends, or end it");
+        }
+    }
+
+    /// <summary>Whether a file may be what a start that was cut short left behind, before the folder held a run.</summary>
+    internal bool IsOfStart(string file) => file == Lock || file == Instance || (file.EndsWith(".tmp", StringComparison.Ordinal) && System.IO.Path.GetDirectoryName(file) == Path);
 
     /// <summary>Writes a file whole or not at all.</summary>
     public static void Write(string file, ReadOnlySpan<byte> bytes)

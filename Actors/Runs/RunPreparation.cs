@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Akka.Configuration;
 using Chorus.Actors.Embedding;
+using Chorus.Actors.Hosting;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Settings;
 using Chorus.Simulation.Federation;
@@ -27,7 +28,7 @@ public static class RunPreparation
         var run = new RunFolder(folder);
         if (File.Exists(run.Settings))
             throw new SettingsException($"{run.Path} holds another run: go on with it by --resume, or choose another --out");
-        if (Directory.Exists(run.Path) && Directory.EnumerateFileSystemEntries(run.Path).Any())
+        if (Directory.Exists(run.Path) && Directory.EnumerateFileSystemEntries(run.Path).Any(entry => !run.IsOfStart(entry)))
             throw new SettingsException($"{run.Path} is not empty and holds no run: choose another --out");
         if (File.Exists(run.Path))
             throw new SettingsException($"{run.Path} is a file: choose another --out");
@@ -40,6 +41,8 @@ public static class RunPreparation
         try
         {
             check?.Invoke(context);
+            PrivateFiles.MakeFolder(run.Path); // the journal knows the secret that cohorts are drawn from
+            context = context with { Held = run.Hold() };
             RunFolder.WriteText(run.Instance, context.Instance);
             RunFolder.WriteText(run.Settings, settings.Hocon);
             return context;
@@ -61,6 +64,20 @@ public static class RunPreparation
         var run = new RunFolder(folder);
         if (!File.Exists(run.Settings))
             throw new SettingsException($"{run.Path} holds no run to resume (no run.conf): leave out --resume to start one");
+        var held = run.Hold();
+        try
+        {
+            return Resume(run, overrides) with { Held = held };
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
+    }
+
+    private static RunContext Resume(RunFolder run, (string Name, Config Config)? overrides)
+    {
         var settings = RunSettings.Load(run.Settings);
         if (overrides is { } given)
         {

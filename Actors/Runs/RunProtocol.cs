@@ -61,6 +61,10 @@ public static class RunProtocol
     /// <summary>Published on the event stream of the coordinator's node: a round is done.</summary>
     public sealed record RoundReported(string Run, int Round, int ClientsCounted, double? Fid, double Epsilon, string ReleaseSha256);
 
+    /// <summary>Published on the event stream of the coordinator's node, when the ledger's books are open and after each charge.</summary>
+    /// <param name="Spent">Epsilon, of all runs on the ledger.</param>
+    public sealed record SpendKnown(string Run, double Spent, double Budget);
+
     /// <summary>Asks the coordinator, from its own process, to stop between two rounds (true), or to go on (false).</summary>
     public sealed record HoldRun(string Run, bool Hold) : ClientProtocol.ILocal;
 

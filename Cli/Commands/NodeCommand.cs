@@ -11,7 +11,7 @@ namespace Chorus.Cli.Commands;
 internal static class NodeCommand
 {
     private static readonly Option<string> Roles = new("--roles") { Description = "client, policy, trainer; separated by commas.", DefaultValueFactory = _ => "client" };
-    private static readonly Option<string?> Config = new("--config") { Description = "A HOCON file with node { host, port, roles, seed-nodes, akka }; options win over it.", HelpName = "FILE" };
+    private static readonly Option<string?> Config = new("--config") { Description = "A HOCON file with node { host, port, roles, seed-nodes, tls, akka }; options win over it.", HelpName = "FILE" };
 
     private static readonly Option<string> Devices = new("--devices") { Description = "With the role trainer: what to train on, one rank each; cuda:0,cuda:1, cpu, or auto for every GPU there is.", DefaultValueFactory = _ => "auto", HelpName = "D,D" };
 
@@ -28,6 +28,7 @@ internal static class NodeCommand
     private static async Task<int> InvokeAsync(ParseResult parsed, CancellationToken ct)
     {
         var options = Options(parsed);
+        using var certificate = options.Tls;
         if (options.Roles.Contains("policy"))
             TorchRuntime.Prepare();
         var seeds = string.Join(" or ", options.SeedNodes);
@@ -39,13 +40,15 @@ internal static class NodeCommand
             await using var node = await ChorusNode.StartAsync(options);
             var (joined, lost) = (Signal(), Signal());
             node.System.ActorOf(Props.Create(() => new CoordinatorWatch(joined, lost)), "coordinator-watch");
-            var over = Task.WhenAny(lost.Task, node.System.WhenTerminated, Task.Delay(Timeout.Infinite, ct));
+            var over = Task.WhenAny(lost.Task, node.System.WhenTerminated, node.TurnedAway, Task.Delay(Timeout.Infinite, ct));
             if (await Task.WhenAny(joined.Task, over, Task.Delay(PatienceToJoin, ct)) is var first && first != joined.Task && !over.IsCompleted && !ct.IsCancellationRequested)
                 output.WriteLine($"no answer from {seeds} yet: is 'chorus simulate' or 'chorus train' with --nodes N --host HOST --port PORT running there? Still trying (Ctrl-C ends)");
             await Task.WhenAny(joined.Task, over);
             if (joined.Task.IsCompleted)
                 output.WriteLine($"joined as {node.Address}");
             await over;
+            if (node.TurnedAway.IsCompletedSuccessfully)
+                throw new SettingsException(await node.TurnedAway);
             if (!ct.IsCancellationRequested)
                 output.WriteLine("the coordinator has left; waiting for a run to join (Ctrl-C ends)");
         }

@@ -47,15 +47,17 @@ internal static class SimulateCommand
         if (nodes is < 1 or > 1000)
             throw new SettingsException($"--nodes must be in [1, 1000], got {nodes}");
         var options = MemberOptions.Read(parsed, nodes > 1 ? ["coordinator", "policy", "trainer"] : NodeOptions.KnownRoles) with { MinimumNodes = nodes };
+        using var certificate = options.Tls;
         ChorusNode.Check(options);
         RunPage.Check(parsed);
         using var context = Prepare(parsed, progress, ct);
         await using var node = await ChorusNode.StartAsync(options with { Run = context });
         progress.Say($"run {context.Run} in {context.Folder.Path}: {context.Clients:N0} clients, {context.Settings.Rounds} rounds, epsilon {context.Settings.Privacy.Epsilon.ToString(CultureInfo.InvariantCulture)} (noise multiplier {context.NoiseMultiplier.ToString("0.###", CultureInfo.InvariantCulture)})");
         if (nodes > 1)
-            progress.Say($"waiting for {nodes - 1} more nodes: chorus node --roles client --seed-node {node.Address}");
+            progress.Say($"waiting for {nodes - 1} more nodes: chorus node --roles client{(certificate is null ? "" : " --tls DIR")} --seed-node {node.Address}");
         await using var page = await RunPage.StartAsync(parsed, node, context, progress);
-        return await progress.FollowAsync(node.System, context, ct);
+        var followed = progress.FollowAsync(node.System, context, ct);
+        return await Task.WhenAny(followed, node.TurnedAway) == followed ? await followed : throw new SettingsException(await node.TurnedAway);
     }
 
     private static RunContext Prepare(ParseResult parsed, RunProgressView progress, CancellationToken ct)

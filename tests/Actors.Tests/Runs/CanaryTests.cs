@@ -64,6 +64,7 @@ public sealed class CanaryTests(ReferenceRun reference) : IDisposable
             Overrides = wire.Hocon + "\n" + log.Hocon,
         }.RunAsync(context);
         Assert.True(ended is { Outcome: RunOutcome.Done }, ended?.Message);
+        context.Dispose(); // its lock is a file too
 
         var files = Directory.EnumerateFiles(context.Folder.Path, "*", SearchOption.AllDirectories).ToArray();
         Assert.Contains(context.Folder.Journal, files);

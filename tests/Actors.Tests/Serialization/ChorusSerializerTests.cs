@@ -74,7 +74,7 @@ public sealed class ChorusSerializerTests() : TestKit(
     [InlineData(typeof(Exception))]
     [InlineData(typeof(RunProtocol.RunEnded))]
     public void Given_a_type_without_a_serializer_of_its_own_When_it_would_be_sent_Then_it_is_refused_and_no_json_is_made_of_it(Type type) =>
-        Assert.IsType<LocalOnlySerializer>(Sys.Serialization.FindSerializerForType(type));
+        Assert.IsType<NoSerializer>(Sys.Serialization.FindSerializerForType(type));
 
     // Fields of a later version of the same message: skipped, not refused, so that a node can be the first to be updated.
     [Fact]

@@ -119,8 +119,8 @@ internal sealed class TestRun
         }
     }
 
-    /// <summary>A cluster of one machine needs less patience than one of many; a system that is terminated is killed, it does not leave.</summary>
-    private string Hocon => $$"""
+    /// <summary>HOCON of a cluster that needs less patience than one of many machines has; a system that is terminated is killed, it does not leave.</summary>
+    public const string Hasty = """
         akka.cluster.gossip-interval = 200ms
         akka.cluster.leader-actions-interval = 200ms
         akka.cluster.split-brain-resolver.stable-after = 2s
@@ -128,8 +128,17 @@ internal sealed class TestRun
         akka.cluster.singleton.hand-over-retry-interval = 300ms
         akka.cluster.singleton-proxy.singleton-identification-interval = 300ms
         akka.coordinated-shutdown.run-by-actor-system-terminate = off
-        {{Overrides}}
         """;
+
+    /// <summary>Waits until something is so, for a minute at most.</summary>
+    public static async Task UntilAsync(Func<Task<bool>> so)
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while (!await so())
+            await Task.Delay(20, deadline.Token);
+    }
+
+    private string Hocon => $"{Hasty}\n{Overrides}";
 
     private sealed class ListenerProducer(TaskCompletionSource<RunEnded?> ended, Action<RunProgress> progress) : IIndirectActorProducer
     {

@@ -1,7 +1,8 @@
 namespace Chorus.Cluster.Tests.Chaos;
 
 /// <summary>A few seeded schedules; <c>dotnet run -c Release --project Benchmarks -- chaos</c> plays as many as wanted.</summary>
-public sealed class ChaosTests(ChaosLab lab) : IClassFixture<ChaosLab>
+[Collection(LabCollection.Name)]
+public sealed class ChaosTests(ChaosLab lab)
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(150);
 
@@ -26,6 +27,13 @@ public sealed class ChaosTests(ChaosLab lab) : IClassFixture<ChaosLab>
         var outcome = await ChaosRun.PlayAsync(lab, schedule, network, Deadline);
         Assert.Equal(expected, FinishedSummary.Of(outcome.Output));
     }
+}
+
+/// <summary>Every test class is in it: one after the other, as each starts processes that want the cores.</summary>
+[CollectionDefinition(Name)]
+public sealed class LabCollection : ICollectionFixture<ChaosLab>
+{
+    public const string Name = "lab";
 }
 
 /// <summary>A theory that needs network namespaces, and is skipped with the reason where there are none.</summary>
