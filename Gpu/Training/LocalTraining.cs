@@ -73,6 +73,7 @@ public sealed class LocalTraining : IDisposable
 
     private void Reset()
     {
+        using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         for (int i = 0; i < _parameters.Length; i++)
             _parameters[i].copy_(_start[i]);
