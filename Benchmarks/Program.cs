@@ -4,6 +4,7 @@ using Chorus.Benchmarks.Scale;
 return args switch
 {
     ["votes"] => VoteBenchmark.Run(),
+    ["selection", .. var chosen] => SelectionBenchmark.Run(new BenchmarkArguments(chosen)),
     ["ranking", .. var rest] => RankingBenchmark.Run(new BenchmarkArguments(rest)),
     ["audit"] => await AuditBenchmark.RunAsync(),
     ["chaos", .. var rest] => await ChaosBenchmark.RunAsync(new BenchmarkArguments(rest)),

@@ -79,7 +79,7 @@ public sealed class ReleasedDirection
         {
             for (int i = 0; i < columns.Length; i++)
                 system[i][i] += trace / _excess; // 1 / tau^2
-            Solve(system, solution);
+            SymmetricMatrix.Solve(system, solution);
         }
 
         for (int i = 0; i < columns.Length; i++)
@@ -99,28 +99,5 @@ public sealed class ReleasedDirection
         for (int k = 0; k < scores.Length; k++)
             scores[k] = FixedOrder.Dot(texts.Row(k), direction) / norms[k];
         return scores;
-    }
-
-    /// <summary>Solves A x = b in place by Cholesky; A positive definite.</summary>
-    private static void Solve(double[][] a, double[] b)
-    {
-        int n = b.Length;
-        for (int i = 0; i < n; i++)
-        {
-            for (int k = 0; k <= i; k++)
-            {
-                double rest = a[i][k] - FixedOrder.Dot(a[i].AsSpan(0, k), a[k].AsSpan(0, k));
-                a[i][k] = i == k ? Math.Sqrt(rest) : rest / a[k][k];
-            }
-        }
-
-        for (int i = 0; i < n; i++)
-            b[i] = (b[i] - FixedOrder.Dot(a[i].AsSpan(0, i), b.AsSpan(0, i))) / a[i][i];
-        for (int i = n - 1; i >= 0; i--)
-        {
-            for (int k = i + 1; k < n; k++)
-                b[i] -= a[k][i] * b[k];
-            b[i] /= a[i][i];
-        }
     }
 }
