@@ -26,7 +26,8 @@ internal static class SelectionBenchmark
         TorchSharp.torch.set_num_threads(settings.Policy.Threads);
         using var corpus = RunData.Open(settings.Data);
         var encoder = RunEncoder.Open(settings.Encoder, corpus.Initial);
-        string[] pool = Pool(settings, corpus.Initial, arguments.Int("prompts", 2400), arguments.Text("folder", "/tmp"));
+        // Named by the caller: settings that do not touch the policy may share one.
+        string[] pool = Pool(settings, corpus.Initial, arguments.Int("prompts", 2400), arguments.Text("pool", Path.GetTempFileName()));
         var embedded = EmbeddingMatrix.Encode(encoder, pool);
         Console.WriteLine($"pool {pool.Length}");
         int clients = corpus.Clients.Count;
@@ -73,10 +74,9 @@ internal static class SelectionBenchmark
         double Arm(string name, string[] chosen) => downstream.From(name, chosen, heldOut, (_, _, _) => { }, default).TestAccuracy;
     }
 
-    private static string[] Pool(RunSettings settings, IReadOnlyList<string> publicTexts, int prompts, string folder)
+    private static string[] Pool(RunSettings settings, IReadOnlyList<string> publicTexts, int prompts, string file)
     {
-        var file = Path.Combine(folder, FormattableString.Invariant($"pool-{RunData.Sha256(settings.Hocon)[..10]}-{prompts}.json"));
-        if (File.Exists(file))
+        if (new FileInfo(file) is { Exists: true, Length: > 0 })
             return JsonSerializer.Deserialize<string[]>(File.ReadAllText(file))!;
         using var policy = TorchPolicy.Create(settings, publicTexts, (s, d, t, x) => { if (d % 200 == 0) Console.WriteLine($"{s} {d}/{t} {x}"); }, default);
         policy.LoadAdapter(null);
