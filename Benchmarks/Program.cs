@@ -4,6 +4,8 @@ using Chorus.Benchmarks.Scale;
 return args switch
 {
     ["votes"] => VoteBenchmark.Run(),
+    ["selection", .. var chosen] => SelectionBenchmark.Run(new BenchmarkArguments(chosen)),
+    ["ranking", .. var rest] => RankingBenchmark.Run(new BenchmarkArguments(rest)),
     ["audit"] => await AuditBenchmark.RunAsync(),
     ["chaos", .. var rest] => await ChaosBenchmark.RunAsync(new BenchmarkArguments(rest)),
     ["data-parallel", .. var rest] => DataParallelBenchmark.Run(new BenchmarkArguments(rest)),
@@ -30,6 +32,7 @@ static int Usage()
     Console.Error.WriteLine($"""
         usage: dotnet run -c Release --project Benchmarks -- VERB [--NAME VALUE ...]
           votes
+          ranking     --flavour biorxiv|congress --clients 200,500,1000,2000,5000 --epsilons 0.2,0.5,1,2,4,8
           audit
           chaos       --schedules 100 --from 1 --network auto|off
           copies      --folder DIR (made, and kept)

@@ -18,6 +18,12 @@ internal static class Examples
             "chorus simulate --resume --out runs/mine          go on after a crash",
             "chorus simulate --dashboard                       with a page that shows the run while it goes on",
         ],
+        ["compare"] =
+        [
+            "chorus compare                                    every method on the quickstart, one seed",
+            "chorus compare --methods popri,pe,dp-fedavg --epsilons 1,7,inf --seeds 3 --out runs/table",
+            "chorus compare --run my.conf --data my-data --jobs 4 --out runs/table     go on where it stopped: the same again",
+        ],
         ["node"] = ["chorus node --roles client --seed-node 10.0.0.1:4053 --host 10.0.0.2"],
         ["dashboard"] = ["chorus dashboard runs/mine", "chorus dashboard runs/mine --port 9000"],
         ["cluster"] = ["chorus cluster init --out tls --hosts 10.0.0.1,10.0.0.2", "chorus cluster status --node 10.0.0.1:4053"],

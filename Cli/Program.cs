@@ -15,6 +15,7 @@ using Chorus.Simulation.Data;
 var root = new RootCommand("Chorus simulates private federated learning on text and trains language models in it.")
 {
     SimulateCommand.Create(),
+    CompareCommand.Create(),
     NodeCommand.Create(),
     DashboardCommand.Create(),
     ClusterCommand.Create(),

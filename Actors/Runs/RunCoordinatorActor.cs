@@ -87,7 +87,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         Cluster.Get(Context.System).Subscribe(Self, typeof(ClusterEvent.MemberRemoved));
         Publish(_state.Started is null ? "start" : "resume", 0, 0, $"run {_context.Run}");
         if (_context.Charges.All.IsEmpty)
-            Continue(); // nothing private is released, or all of it without noise: there is nothing to pay with
+            Self.Tell(new LedgerProtocol.PlanFits(0)); // nothing private is released, or all of it without noise: there is nothing to pay
         else
             _ledger.Tell(new LedgerProtocol.OpenLedger(_context.Settings.Privacy.BudgetFor(_context.Delta), _context.Corpus.Sha256));
     }

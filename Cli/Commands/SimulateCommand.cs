@@ -102,23 +102,14 @@ internal static class SimulateCommand
         Add(data is null ? "data.synthesize.clients" : "clients.limit", parsed.GetValue(Clients));
         if (parsed.GetValue(Diagnostics))
             Add("diagnostics", "on");
-        foreach (var setting in parsed.GetValue(Set)!)
-        {
-            var at = setting.IndexOf('=', StringComparison.Ordinal);
-            if (at <= 0)
-                throw new SettingsException($"--set takes KEY=VALUE, got \"{setting}\"");
-            var key = setting[..at].Trim();
-            Add(key.StartsWith("chorus.", StringComparison.Ordinal) ? key["chorus.".Length..] : key, setting[(at + 1)..].Trim());
-        }
-
+        foreach (var (key, value) in parsed.GetValue(Set)!.Select(KeyValue.Parse))
+            Add(key, value);
         return hocon.Length == 0 ? null : ("the command line", ConfigurationFactory.ParseString(hocon.ToString()));
 
         void Add(string key, object? value)
         {
-            if (value is null)
-                return;
-            var text = Convert.ToString(value, CultureInfo.InvariantCulture)!.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
-            hocon.AppendLine(CultureInfo.InvariantCulture, $"chorus.{key} = \"{text}\"");
+            if (value is not null)
+                hocon.Append(KeyValue.ToHocon(key, value));
         }
     }
 }

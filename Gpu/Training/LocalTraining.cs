@@ -35,6 +35,7 @@ public sealed class LocalTraining : IDisposable
         FlatWeights.Write(model, weights);
         (_model, _settings) = (model, settings);
         _parameters = [.. model.parameters()];
+        using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         _start = [.. _parameters.Select(p => p.detach().clone().DetachFromDisposeScope())];
     }
@@ -73,6 +74,7 @@ public sealed class LocalTraining : IDisposable
 
     private void Reset()
     {
+        using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         for (int i = 0; i < _parameters.Length; i++)
             _parameters[i].copy_(_start[i]);

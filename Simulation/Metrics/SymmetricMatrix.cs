@@ -2,7 +2,7 @@ using Chorus.Simulation.Aggregation;
 
 namespace Chorus.Simulation.Metrics;
 
-/// <summary>The three steps on symmetric matrices that the Fréchet distance needs, small and of fixed order.</summary>
+/// <summary>The few steps on symmetric matrices that metrics and directions need, small and of fixed order.</summary>
 internal static class SymmetricMatrix
 {
     /// <summary>Columns l_1 ... l_r with A = sum of l_i l_i^T, by Cholesky with full pivoting, up to rounding.</summary>
@@ -82,6 +82,31 @@ internal static class SymmetricMatrix
         }
 
         return result;
+    }
+
+    /// <summary>Solves A x = b by Cholesky.</summary>
+    /// <param name="a">Positive definite [n][n]; only the lower triangle is read, and it is overwritten.</param>
+    /// <param name="b">[n]; x takes its place.</param>
+    public static void Solve(double[][] a, double[] b)
+    {
+        int n = b.Length;
+        for (int i = 0; i < n; i++)
+        {
+            for (int k = 0; k <= i; k++)
+            {
+                double rest = a[i][k] - FixedOrder.Dot(a[i].AsSpan(0, k), a[k].AsSpan(0, k));
+                a[i][k] = i == k ? Math.Sqrt(rest) : rest / a[k][k];
+            }
+        }
+
+        for (int i = 0; i < n; i++)
+            b[i] = (b[i] - FixedOrder.Dot(a[i].AsSpan(0, i), b.AsSpan(0, i))) / a[i][i];
+        for (int i = n - 1; i >= 0; i--)
+        {
+            for (int k = i + 1; k < n; k++)
+                b[i] -= a[k][i] * b[k];
+            b[i] /= a[i][i];
+        }
     }
 
     /// <summary>The eigenvalues of a symmetric matrix in rising order, each to about 10^-15 of the largest.</summary>

@@ -47,16 +47,19 @@ public sealed class SubspaceScorer : IBlockScorer
         if (_groupSize < 1 || candidates.Rows % _groupSize != 0)
             throw new ArgumentException($"the group size must divide the {candidates.Rows} candidates, got {_groupSize}");
         _means = [.. Enumerable.Range(0, candidates.Rows / _groupSize).Select(MeanOf)];
-        double[,] scatter = Moments.Scatter(candidates.Rows, candidates.Dimension, (k, row) =>
+        Scatter = Moments.Scatter(candidates.Rows, candidates.Dimension, (k, row) =>
         {
             VoteArithmetic.Unit(candidates.Row(k), _norms[k], row);
             double[] mean = _means[k / _groupSize];
             for (int j = 0; j < row.Length; j++)
                 row[j] -= mean[j];
         });
-        (_rows, _pivots) = SymmetricMatrix.Factor(scatter, RankShare, candidates.Rows * VoteArithmetic.SpreadThreshold * VoteArithmetic.SpreadThreshold);
+        (_rows, _pivots) = SymmetricMatrix.Factor(Scatter, RankShare, candidates.Rows * VoteArithmetic.SpreadThreshold * VoteArithmetic.SpreadThreshold);
         _product = new FixedOrderProduct(_rows.Length, candidates.Dimension, (i, row) => _rows[i].CopyTo(row));
     }
+
+    /// <summary>Pc^T Pc [Dimension, Dimension].</summary>
+    internal double[,] Scatter { get; }
 
     /// <summary>Number of candidates.</summary>
     public int Count => _candidates.Rows;
@@ -117,6 +120,21 @@ public sealed class SubspaceScorer : IBlockScorer
         for (int k = 0; k < scores.Length; k++)
             scores[k] = (FixedOrder.Dot(_candidates.Row(k), direction) / _norms[k]) - offsets[k / _groupSize];
         return scores;
+    }
+
+    /// <summary>R^T times a sum [Rank]: what it says of the direction that it was made of, [Dimension].</summary>
+    internal double[] Back(ReadOnlySpan<double> sum)
+    {
+        if (sum.Length != Rank)
+            throw new ArgumentException($"the sum must have {Rank} numbers, got {sum.Length}");
+        var back = new double[Dimension];
+        for (int i = 0; i < Rank; i++)
+        {
+            for (int j = 0; j < back.Length; j++)
+                back[j] += _rows[i][j] * sum[i];
+        }
+
+        return back;
     }
 
     private double[] MeanOf(int group)

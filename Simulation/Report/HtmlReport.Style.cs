@@ -6,10 +6,10 @@ public static partial class HtmlReport
     internal const string StyleSheet = """
         :root { color-scheme: light dark;
           --page: #f6f7f9; --card: #ffffff; --ink: #18212b; --soft: #5a6775; --rule: #dde2e8; --grid: #e8ecf0;
-          --series: #1f6feb; --quiet: #9aa7b5; --limit: #c2410c; --good: #166534; --mark: #eaf2ff; --alarm: #b42318; --alarm-page: #fef1ef; }
+          --series: #1f6feb; --series-2: #c2410c; --series-3: #0f766e; --series-4: #7c3aed; --series-5: #be185d; --series-6: #8a5a00; --series-7: #4d5b6b; --quiet: #9aa7b5; --limit: #c2410c; --good: #166534; --mark: #eaf2ff; --alarm: #b42318; --alarm-page: #fef1ef; }
         @media (prefers-color-scheme: dark) { :root {
           --page: #10151b; --card: #181f27; --ink: #e6ebf0; --soft: #9ba8b6; --rule: #2b3541; --grid: #252e38;
-          --series: #6ea8fe; --quiet: #5d6b7a; --limit: #fb923c; --good: #86efac; --mark: #1c2a3d; --alarm: #ff8a7a; --alarm-page: #35191a; } }
+          --series: #6ea8fe; --series-2: #fb923c; --series-3: #5eead4; --series-4: #c4b5fd; --series-5: #f9a8d4; --series-6: #facc15; --series-7: #aab6c3; --quiet: #5d6b7a; --limit: #fb923c; --good: #86efac; --mark: #1c2a3d; --alarm: #ff8a7a; --alarm-page: #35191a; } }
         * { box-sizing: border-box; }
         html { -webkit-text-size-adjust: 100%; }
         body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
@@ -41,6 +41,12 @@ public static partial class HtmlReport
         .stroke-quiet { stroke: var(--quiet); } .stroke-limit { stroke: var(--limit); }
         .fill-axis { fill: var(--quiet); } .fill-grid { fill: var(--grid); } .fill-series { fill: var(--series); }
         .fill-quiet { fill: var(--quiet); } .fill-limit { fill: var(--limit); }
+        .stroke-series-2 { stroke: var(--series-2); } .stroke-series-3 { stroke: var(--series-3); } .stroke-series-4 { stroke: var(--series-4); }
+        .stroke-series-5 { stroke: var(--series-5); } .stroke-series-6 { stroke: var(--series-6); } .stroke-series-7 { stroke: var(--series-7); }
+        .fill-series-2, .chart text.series-2 { fill: var(--series-2); } .fill-series-3, .chart text.series-3 { fill: var(--series-3); }
+        .fill-series-4, .chart text.series-4 { fill: var(--series-4); } .fill-series-5, .chart text.series-5 { fill: var(--series-5); }
+        .fill-series-6, .chart text.series-6 { fill: var(--series-6); } .fill-series-7, .chart text.series-7 { fill: var(--series-7); }
+        .chart text.series { fill: var(--series); } .chart text[class^="series"] { font-weight: 600; }
         .charts > .card:first-child:nth-last-child(odd) { grid-column: 1 / -1; }
         .charts > .card:first-child:nth-last-child(odd) .chart { max-width: 620px; margin: 0 auto; }
         .nothing { color: var(--soft); font-style: italic; }

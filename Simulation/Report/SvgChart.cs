@@ -15,28 +15,37 @@ internal sealed class SvgChart
     public const int Width = 460;
     public const int Height = 250;
 
+    /// <summary>Series that have a colour of their own each.</summary>
+    public const int MostSeries = 7;
+
     private const float Left = 58, Right = 18, Top = 18, Bottom = 40;
 
     /// <summary>Stand-in colours and the style sheet's name for each.</summary>
     private static readonly (string Hex, string Name)[] Inks =
-        [("#010101", "axis"), ("#020202", "grid"), ("#030303", "series"), ("#040404", "quiet"), ("#050505", "limit")];
+    [
+        ("#010101", "axis"), ("#020202", "grid"), ("#030303", "series"), ("#040404", "quiet"), ("#050505", "limit"), ("#060606", "series-2"), ("#070707", "series-3"),
+        ("#080808", "series-4"), ("#090909", "series-5"), ("#0a0a0a", "series-6"), ("#0b0b0b", "series-7"),
+    ];
 
     private readonly Plot _plot = new();
     private readonly StringBuilder _labels = new();
     private readonly double _xMin, _xMax, _yMin, _yMax;
-    private readonly float _left;
+    private readonly float _left, _right;
+    private readonly int _height;
 
     /// <param name="x">Limits of the horizontal axis, ascending.</param>
     /// <param name="y">Limits of the vertical axis, ascending.</param>
     /// <param name="left">Room for the labels of the vertical axis, pixels.</param>
-    public SvgChart((double Min, double Max) x, (double Min, double Max) y, float left = Left)
+    /// <param name="right">Room for labels behind the plot, pixels.</param>
+    /// <param name="height">Of the whole chart, pixels.</param>
+    public SvgChart((double Min, double Max) x, (double Min, double Max) y, float left = Left, float right = Right, int height = Height)
     {
-        ((_xMin, _xMax), (_yMin, _yMax), _left) = (x, y, left);
+        ((_xMin, _xMax), (_yMin, _yMax), _left, _right, _height) = (x, y, left, right, height);
         _plot.FigureBackground.Color = Colors.Transparent;
         _plot.DataBackground.Color = Colors.Transparent;
         _plot.Axes.Color(Ink("axis"));
         _plot.Grid.MajorLineColor = Ink("grid");
-        _plot.Layout.Fixed(new PixelPadding(left, Right, Bottom, Top));
+        _plot.Layout.Fixed(new PixelPadding(left, right, Bottom, Top));
         _plot.Axes.SetLimits(x.Min, x.Max, y.Min, y.Max);
         foreach (IAxis axis in _plot.Axes.GetAxes())
         {
@@ -53,11 +62,15 @@ internal sealed class SvgChart
     /// <summary>The stand-in for a colour of the style sheet.</summary>
     public static Color Ink(string name) => Color.FromHex(Inks.Single(i => i.Name == name).Hex);
 
+    /// <summary>The name of a series' colour, and of the labels in it.</summary>
+    /// <param name="series">From 0; beyond the last all are grey.</param>
+    public static string InkOf(int series) => series switch { 0 => "series", < MostSeries => $"series-{series + 1}", _ => "quiet" };
+
     public SvgChart XTicks(IReadOnlyList<double> at, Func<double, string> label, string title)
     {
         _plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericManual([.. at], [.. at.Select(_ => "")]);
-        foreach (double x in at) Label(X(x), Height - Bottom + 16, label(x), "middle", "tick");
-        Label(_left + (Width - _left - Right) / 2, Height - 6, title, "middle", "title");
+        foreach (double x in at) Label(X(x), _height - Bottom + 16, label(x), "middle", "tick");
+        Label(_left + (Width - _left - _right) / 2, _height - 6, title, "middle", "title");
         return this;
     }
 
@@ -79,7 +92,7 @@ internal sealed class SvgChart
     /// <param name="title">What the chart shows, for those who do not see it.</param>
     public Html ToHtml(string id, string title)
     {
-        XElement svg = XDocument.Parse(_plot.GetSvgXml(Width, Height)).Root!;
+        XElement svg = XDocument.Parse(_plot.GetSvgXml(Width, _height)).Root!;
         XNamespace ns = svg.Name.Namespace;
         // Skia numbers its ids over the whole process: they are numbered anew, so that the same chart is the same text.
         Dictionary<string, string> ids = svg.Descendants().Attributes("id").Select((a, i) => (a.Value, New: $"{id}-{i}")).ToDictionary(a => a.Value, a => a.New);
@@ -94,7 +107,7 @@ internal sealed class SvgChart
             if (classes.Length > 0) e.SetAttributeValue("class", string.Join(' ', classes));
         }
         svg.RemoveAttributes();
-        svg.SetAttributeValue("viewBox", $"0 0 {Width} {Height}");
+        svg.SetAttributeValue("viewBox", $"0 0 {Width} {_height}");
         svg.SetAttributeValue("class", "chart");
         svg.SetAttributeValue("role", "img");
         svg.SetAttributeValue("aria-labelledby", $"{id}-title");
@@ -128,7 +141,7 @@ internal sealed class SvgChart
     private void Label(double x, double y, string text, string anchor, string kind) => _labels.Append(
         Html.Of($"""<text x="{x:0.#}" y="{y:0.#}" text-anchor="{anchor}" class="{kind}">{text}</text>""").Markup);
 
-    private double X(double x) => _left + (x - _xMin) / (_xMax - _xMin) * (Width - _left - Right);
+    private double X(double x) => _left + (x - _xMin) / (_xMax - _xMin) * (Width - _left - _right);
 
-    private double Y(double y) => Height - Bottom - (y - _yMin) / (_yMax - _yMin) * (Height - Bottom - Top);
+    private double Y(double y) => _height - Bottom - (y - _yMin) / (_yMax - _yMin) * (_height - Bottom - Top);
 }

@@ -92,6 +92,7 @@ internal sealed class TestRun
             Run = context,
             Policy = Policy,
             Downstream = StubDownstream.Factory,
+            ClientTrainers = StubTrainers.Factory,
         });
         _nodes.Add(first);
         OnStart(first);
@@ -104,6 +105,7 @@ internal sealed class TestRun
             _nodes.Add(await ChorusNode.StartAsync(new NodeOptions
             {
                 Roles = ["client"],
+                ClientTrainers = StubTrainers.Factory,
                 LogLevel = "OFF",
                 Overrides = Hocon,
                 Retry = TimeSpan.FromMilliseconds(300),

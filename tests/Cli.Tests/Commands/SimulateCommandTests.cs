@@ -30,7 +30,7 @@ public sealed class SimulateCommandTests(CliFixture shared)
     /// <summary>The share of the gap is what its three figures say, and null where there is no gap: a run so small may have none.</summary>
     private static void AssertGap(JsonElement accuracy, JsonElement gapClosed)
     {
-        var (floor, popri, ceiling) = (Of("floor"), Of("popri"), Of("ceiling"));
+        var (floor, popri, ceiling) = (Of("floor"), Of("method"), Of("ceiling"));
         if (ceiling > floor)
             Assert.Equal((popri - floor) / (ceiling - floor), gapClosed.GetDouble(), 9);
         else
@@ -50,7 +50,7 @@ public sealed class SimulateCommandTests(CliFixture shared)
         Assert.Equal(40, root.GetProperty("clients").GetInt32());
         Assert.NotEmpty(root.GetProperty("data").GetProperty("name").GetString()!);
         Assert.Matches("^[0-9a-f]{64}$", root.GetProperty("data").GetProperty("sha256").GetString());
-        foreach (var arm in new[] { "floor", "popri", "ceiling" })
+        foreach (var arm in new[] { "floor", "method", "ceiling" })
             Assert.InRange(root.GetProperty("accuracy").GetProperty(arm).GetDouble(), 0, 1);
         AssertGap(root.GetProperty("accuracy"), root.GetProperty("gap_closed"));
         var rounds = root.GetProperty("rounds").EnumerateArray().ToArray();

@@ -64,6 +64,45 @@ public sealed class PolicyModelTests
     }
 
     [Fact]
+    public void Given_parents_When_varied_Then_each_variation_begins_as_its_parent_does_and_the_rest_is_new()
+    {
+        using var folder = new TemporaryFolder();
+        using var policy = PolicyModel.LoadOrPretrain(Small, Texts, CPU, folder["a"], null, default);
+        var parents = policy.Generate(Prompts, 4, 3, null, default);
+        Variation[] variations = [.. parents.SelectMany(p => new[] { new Variation([Texts[5]], p, 0), new Variation([Texts[5], Texts[6]], p, 0.5), new Variation([], p, 0.9) })];
+        var varied = policy.Vary(variations, 9, null, default);
+        Assert.Equal(variations.Length, varied.Count);
+        for (var i = 0; i < varied.Count; i++)
+        {
+            var parent = variations[i].Parent.Tokens;
+            var kept = (int)((parent.Length - (variations[i].Parent.Ended ? 1 : 0)) * variations[i].Keep);
+            Assert.Equal(parent.Take(kept), varied[i].Tokens.Take(kept));
+            Assert.InRange(varied[i].Tokens.Length, kept, Small.MaxTextTokens);
+        }
+
+        Assert.Equal(varied.Select(v => v.Text), policy.Vary(variations, 9, null, default).Select(v => v.Text));
+        Assert.NotEqual(varied.Select(v => v.Text), policy.Vary(variations, 10, null, default).Select(v => v.Text));
+        Assert.True(varied.Where((v, i) => v.Text != variations[i].Parent.Text).Count() > varied.Count / 2);
+    }
+
+    [Fact]
+    public void Given_texts_of_one_kind_When_fine_tuned_Then_the_policy_writes_that_kind_and_the_base_model_is_untouched()
+    {
+        using var folder = new TemporaryFolder();
+        using var policy = PolicyModel.LoadOrPretrain(Small, Texts, CPU, folder["a"], null, default);
+        string[][] prompts = [.. Enumerable.Range(0, 12).Select(i => new[] { Texts[i], Texts[i + 12] })];
+        var before = policy.Generate(prompts, 8, 3, null, default);
+        var whales = before.Where(c => c.Text.Contains("whale", StringComparison.Ordinal)).ToArray();
+        Assert.InRange(whales.Length, 10, 86);
+        var summary = policy.FineTune(whales, 1e-2, 10, 4, null, default);
+        Assert.True(summary.LastLoss < summary.FirstLoss, $"{summary}");
+        var after = policy.Generate(prompts, 8, 3, null, default);
+        Assert.True(after.Count(c => c.Text.Contains("whale", StringComparison.Ordinal)) > 1.2 * whales.Length, $"{whales.Length} before");
+        policy.ResetAdapter();
+        Assert.Equal(before.Select(c => c.Text), policy.Generate(prompts, 8, 3, null, default).Select(c => c.Text));
+    }
+
+    [Fact]
     public void Given_preferences_When_tuned_Then_they_show_in_the_texts_and_the_adapter_can_be_kept_and_reset()
     {
         using var folder = new TemporaryFolder();

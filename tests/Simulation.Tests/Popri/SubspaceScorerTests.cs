@@ -31,6 +31,48 @@ public class SubspaceScorerTests
         }
     }
 
+    // The reference: cosines less their prompt's mean, scaled to norm 1, in plain loops.
+    [Theory]
+    [InlineData(40, 5, 16)]
+    [InlineData(6, 2, 30)]   // fewer candidates than dimensions
+    public void Given_groups_When_voting_Then_scores_are_those_of_a_vote_centred_within_each(int count, int groupSize, int dimension)
+    {
+        EmbeddingMatrix candidates = CandidateScorerTests.Random(count, dimension, 11);
+        var subspace = new SubspaceScorer(candidates, groupSize);
+        Assert.Equal(Math.Min(count - (count / groupSize), dimension), subspace.Rank);
+        for (int client = 0; client < 5; client++)
+        {
+            EmbeddingMatrix texts = CandidateScorerTests.Random(2 + client, dimension, 60 + client);
+            double[][] units = [.. Enumerable.Range(0, texts.Rows).Select(t => Unit(texts.Row(t)))];
+            double[] expected = [.. Enumerable.Range(0, count).Select(k => units.Sum(u => u.Zip(Unit(candidates.Row(k)), (a, b) => a * b).Sum()))];
+            foreach (int group in Enumerable.Range(0, count / groupSize))
+            {
+                double mean = expected.Skip(group * groupSize).Take(groupSize).Average();
+                for (int k = group * groupSize; k < (group + 1) * groupSize; k++)
+                    expected[k] -= mean;
+            }
+
+            double norm = Math.Sqrt(expected.Sum(e => e * e));
+            var vote = new double[subspace.Rank];
+            Assert.Equal(VoteKind.Counted, subspace.Vote(texts.Values.Span, vote));
+            Assert.InRange(vote.Sum(u => u * u), 1 - 1e-9, 1);
+            double[] scores = subspace.Scores(vote);
+            for (int k = 0; k < count; k++)
+                Assert.Equal(expected[k] / norm, scores[k], 1e-8);
+        }
+
+        static double[] Unit(ReadOnlySpan<float> row)
+        {
+            double[] values = [.. row.ToArray().Select(x => (double)x)];
+            double norm = Math.Sqrt(values.Sum(x => x * x));
+            return [.. values.Select(x => x / norm)];
+        }
+    }
+
+    [Fact]
+    public void Given_groups_that_do_not_come_out_even_When_made_Then_refused() =>
+        Assert.Throws<ArgumentException>(() => new SubspaceScorer(CandidateScorerTests.Random(10, 4, 1), 3));
+
     [Fact]
     public void Given_the_basis_When_written_out_Then_it_is_orthonormal()
     {

@@ -1,0 +1,100 @@
+using System.Globalization;
+using Chorus.Simulation.Aggregation;
+using Chorus.Simulation.Data;
+using Chorus.Simulation.Embedding;
+using Chorus.Simulation.Popri;
+using Chorus.Simulation.Privacy;
+
+namespace Chorus.Benchmarks;
+
+/// <summary>
+/// How many preference pairs a release orders rightly: the published release in one number a candidate, beside the subspace release of
+/// the same votes under the same epsilon, and what can be made of it. By epsilon and by the number of clients.
+/// </summary>
+/// <remarks>
+/// Method: clients and public texts of a synthesised corpus; candidates are public texts that the encoder was not fitted on, in prompts of ten, as a
+/// policy that was pretrained on public texts writes them in its first round. A pair is the best of a prompt against the fifth by released scores;
+/// it is right if the published votes without noise order it so. Means over several draws of noise.
+/// </remarks>
+internal static class RankingBenchmark
+{
+    private const int Prompts = 150, Samples = 10, Rank = 5, Rounds = 6, Draws = 5;
+
+    public static int Run(BenchmarkArguments arguments)
+    {
+        var flavour = arguments.Text("flavour", "biorxiv") == "congress" ? CorpusFlavour.Congress : CorpusFlavour.Biorxiv;
+        int[] clients = [.. arguments.Text("clients", "200,500,1000,2000,5000").Split(',').Select(c => int.Parse(c, CultureInfo.InvariantCulture))];
+        double[] epsilons = [.. arguments.Text("epsilons", "0.2,0.5,1,2,4,8").Split(',').Select(e => double.Parse(e, CultureInfo.InvariantCulture))];
+        var corpus = Corpus(flavour, clients.Max());
+        var encoder = HashedNgramEncoder.Fit([.. corpus.Initial.Skip(Prompts * Samples)]);
+        var candidates = EmbeddingMatrix.Encode(encoder, [.. corpus.Initial.Take(Prompts * Samples)]);
+        VoteScorer[] scorers = [new(new CandidateScorer(candidates)), new(new SubspaceScorer(candidates)), new(new SubspaceScorer(candidates, Samples))];
+        Console.WriteLine("flavour,clients,epsilon,noise,published,subspace,by-prompt,posterior,by-prompt posterior");
+        int counted = 0;
+        foreach (int count in clients.Order())
+        {
+            for (; counted < count; counted++)
+            {
+                var texts = EmbeddingMatrix.Encode(encoder, corpus.Clients.ReadTexts(counted)).Values.Span;
+                foreach (var scorer in scorers)
+                    scorer.Count(texts);
+            }
+
+            foreach (double epsilon in epsilons)
+            {
+                double noise = GaussianAccountant.NoiseMultiplier(epsilon, Rounds, Math.Min(1e-5, Math.Pow(count, -1.1)));
+                var right = new double[5];
+                for (int draw = 0; draw < Draws; draw++)
+                {
+                    double[][] noised = [.. scorers.Select((s, i) => s.Noised(noise, $"{count}/{epsilon}/{draw}/{i}"))];
+                    for (int i = 0; i < 3; i++)
+                        right[i] += Right(scorers[i].Scorer.Scores(noised[i])) / Draws;
+                    for (int i = 1; i < 3; i++)
+                    {
+                        var direction = new ReleasedDirection(candidates.Dimension);
+                        direction.Add((SubspaceScorer)scorers[i].Scorer, noised[i], noise);
+                        right[i + 2] += Right(ReleasedDirection.Scores(direction.Estimate(), candidates)) / Draws;
+                    }
+                }
+
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{flavour},{count},{epsilon},{noise:0.###},{string.Join(',', right.Select(r => r.ToString("0.000", CultureInfo.InvariantCulture)))}"));
+            }
+        }
+
+        return 0;
+
+        double Right(double[] scores) => PreferencePairing.KeptRight(PreferencePairing.Rank(scores, Prompts, Samples, Rank), scorers[0].Exact);
+    }
+
+    private static FederatedCorpus Corpus(CorpusFlavour flavour, int clients)
+    {
+        var settings = new SynthesisSettings { Flavour = flavour, Clients = clients, Seed = 1, Alpha = 0.3, InitialTexts = 6000, EvalClients = 20 };
+        var folder = Path.Combine(Path.GetTempPath(), "chorus-ranking", CorpusSynthesizer.CacheKey(settings));
+        CorpusSynthesizer.Write(settings, folder);
+        return FederatedCorpus.Open(folder);
+    }
+
+    /// <summary>A scorer and the sum of its votes so far.</summary>
+    private sealed class VoteScorer(IVoteScorer scorer)
+    {
+        private readonly long[] _sum = new long[scorer.VoteLength];
+        private readonly double[] _vote = new double[scorer.VoteLength];
+
+        public IVoteScorer Scorer => scorer;
+
+        public double[] Exact => FixedPointGrid.ToDouble(_sum);
+
+        public void Count(ReadOnlySpan<float> texts)
+        {
+            scorer.Vote(texts, _vote);
+            FixedPointGrid.AddRounded(_vote, _sum);
+        }
+
+        public double[] Noised(double noise, string purpose)
+        {
+            var noised = (long[])_sum.Clone();
+            new DiscreteGaussian(Math.ScaleB(noise, FixedPointGrid.FractionBits), new SeededRandomSource(1, purpose)).AddTo(noised);
+            return FixedPointGrid.ToDouble(noised);
+        }
+    }
+}
