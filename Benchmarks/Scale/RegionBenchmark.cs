@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using Akka.Actor;
-using Akka.Cluster;
 using Akka.Cluster.Sharding;
 using Akka.Configuration;
 using Chorus.Actors.Settings;
@@ -26,7 +25,7 @@ internal static class RegionBenchmark
         var config = ConfigurationFactory.ParseString("akka.loglevel = WARNING\nakka.remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0 }\nakka.extensions = []\nakka.cluster.roles = [client]")
             .WithFallback(HoconFiles.Embedded("cluster.conf"));
         using var system = ActorSystem.Create("region", config);
-        var cluster = Cluster.Get(system);
+        var cluster = Akka.Cluster.Cluster.Get(system);
         await cluster.JoinAsync(cluster.SelfAddress);
         var sharding = ClusterSharding.Get(system);
         var settings = ClusterShardingSettings.Create(system);
