@@ -159,7 +159,8 @@ internal static class PageBenchmark
 
         await using var browser = await Puppeteer.LaunchAsync(new LaunchOptions
         {
-            ExecutablePath = chromium, Headless = true,
+            ExecutablePath = chromium,
+            Headless = true,
             Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
         });
         var times = new List<double>();

@@ -1,6 +1,6 @@
-using Chorus.Actors.Methods;
 using Chorus.Actors.Hosting.Tls;
 using Chorus.Actors.Membership;
+using Chorus.Actors.Methods;
 using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;

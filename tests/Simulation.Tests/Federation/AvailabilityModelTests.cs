@@ -101,7 +101,12 @@ public sealed class AvailabilityModelTests : IDisposable
     {
         var settings = new AvailabilitySettings
         {
-            Presence = PresenceKind.Diurnal, Hours = 6, FromHour = 22, SpreadHours = 2, AnswerTime = TimeSpan.FromSeconds(1), RoundEvery = TimeSpan.FromHours(1),
+            Presence = PresenceKind.Diurnal,
+            Hours = 6,
+            FromHour = 22,
+            SpreadHours = 2,
+            AnswerTime = TimeSpan.FromSeconds(1),
+            RoundEvery = TimeSpan.FromHours(1),
         };
         var model = new AvailabilityModel(settings, null, 5);
         double[] share = [.. Enumerable.Range(1, 48).Select(round => 1 - ((double)model.Play(ClientSet.All(Population), round, null).Turnout.Unreachable / Population))];
@@ -118,7 +123,13 @@ public sealed class AvailabilityModelTests : IDisposable
         // All leave at 6 h; the round begins at 5 h.
         var settings = new AvailabilitySettings
         {
-            Presence = PresenceKind.Diurnal, Hours = 6, FromHour = 0, SpreadHours = 0, AnswerSpread = 0, AnswerTime = TimeSpan.FromMinutes(61), Deadline = TimeSpan.FromHours(3),
+            Presence = PresenceKind.Diurnal,
+            Hours = 6,
+            FromHour = 0,
+            SpreadHours = 0,
+            AnswerSpread = 0,
+            AnswerTime = TimeSpan.FromMinutes(61),
+            Deadline = TimeSpan.FromHours(3),
             RoundEvery = TimeSpan.FromHours(5),
         };
         Turnout t = new AvailabilityModel(settings, null, 1).Play(ClientSet.All(10), 2, null).Turnout;
