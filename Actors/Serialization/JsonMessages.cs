@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using Chorus.Actors.Candidates;
 using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
@@ -57,8 +58,17 @@ internal static class JsonMessages
     private static readonly JsonSerializerOptions Json = new()
     {
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        RespectNullableAnnotations = true,
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { RequireObjects } },
         Converters = { new PackedConverter<long>(), new PackedConverter<int>() },
     };
+
+    /// <summary>Numbers that came later are 0 in older messages. Texts and lists were always written: a message that lacks one was damaged on its way.</summary>
+    private static void RequireObjects(JsonTypeInfo type)
+    {
+        foreach (var property in type.Properties)
+            property.IsRequired = property.Set is not null && property.AssociatedParameter is { IsNullable: false, HasDefaultValue: false } && !(property.PropertyType.IsPrimitive || property.PropertyType.IsEnum);
+    }
 
     /// <summary>By manifest.</summary>
     public static IEnumerable<KeyValuePair<string, Func<byte[], object>>> Readers =>
