@@ -12,6 +12,7 @@ return args switch
     ["copies", .. var rest] => CopyBenchmark.Run(new BenchmarkArguments(rest)),
     ["scaling", .. var rest] => ScalingBenchmark.Run(new BenchmarkArguments(rest)),
     ["kernels"] => KernelBenchmark.Run(),
+    ["dp-layer"] => LayerBenchmark.Run(),
     ["dp-step", .. var rest] => DpStepBenchmark.Run(new BenchmarkArguments(rest)),
     ["page", .. var rest] => await PageBenchmark.RunAsync(new BenchmarkArguments(rest)),
     ["page-readers", var address, var pages] => await PageBenchmark.ReadAsync(address, int.Parse(pages, System.Globalization.CultureInfo.InvariantCulture)),
@@ -37,6 +38,7 @@ static int Usage()
           chaos       --schedules 100 --from 1 --network auto|off
           copies      --folder DIR (made, and kept)
           kernels
+          dp-layer
           dp-step     --shape llama-13b --layers 0 --batch 8 --seq 1024 --dtype float32|bfloat16 --methods none,fused,... --train linear|all|none --lora 0
                       --norm auto|gram|direct|kept --clipping PerLayer|Flat|AutoS --optimizer sgd|adamw --recording auto|on|off --rounds 5 --steps 6 (memory: one method alone)
           page        --pairs 5 --rounds 6 --seconds 30
