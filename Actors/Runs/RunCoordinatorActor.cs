@@ -196,6 +196,8 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
                 Finish();
                 break;
             case RunStep.Over:
+                if (!File.Exists(_context.Folder.Result))
+                    RunReport.Write(_context, _state, Cluster.Get(Context.System).State.Members.Count, _state.Finished!.TotalSeconds);
                 End(RunOutcome.Done, $"the run was finished before; its report is {_context.Folder.Report}");
                 break;
             default:
