@@ -15,6 +15,7 @@ return args switch
     ["dp-layer"] => LayerBenchmark.Run(),
     ["dp-step", .. var rest] => DpStepBenchmark.Run(new BenchmarkArguments(rest)),
     ["page", .. var rest] => await PageBenchmark.RunAsync(new BenchmarkArguments(rest)),
+    ["page-pictures", .. var rest] => await PagePictures.RunAsync(new BenchmarkArguments(rest)),
     ["page-readers", var address, var pages] => await PageBenchmark.ReadAsync(address, int.Parse(pages, System.Globalization.CultureInfo.InvariantCulture)),
     ["generation", .. var rest] => GenerationBenchmark.Run(new BenchmarkArguments(rest)),
     ["training", .. var rest] => TrainingBenchmark.Run(new BenchmarkArguments(rest)),
@@ -42,6 +43,7 @@ static int Usage()
           dp-step     --shape llama-13b --layers 0 --batch 8 --seq 1024 --dtype float32|bfloat16 --methods none,fused,... --train linear|all|none --lora 0
                       --norm auto|gram|direct|kept --clipping PerLayer|Flat|AutoS --optimizer sgd|adamw --recording auto|on|off --rounds 5 --steps 6 (memory: one method alone)
           page        --pairs 5 --rounds 6 --seconds 30
+          page-pictures --out docs --chromium /usr/bin/chromium
           data-parallel  --device cuda --dtype bfloat16 --parts equal,noise,steps,dpo --shape llama-7b,llama-13b --layers 4 --batch 8 --seq 1024 --steps 8 --rounds 3
                       --ranks 0 (all) --collective auto|nccl|host --check-shape llama-1b --check-layers 2 --dpo-shape llama-1b --pairs 8 --pair-tokens 256
           scaling     --shape llama-13b --device cuda --dtype bfloat16 --batch 8 --seq 1024 --depths 1,4 --check 6 --steps 12 --layers 40 --micro-batches 1,4 --optimizer sgd|adamw
@@ -52,7 +54,7 @@ static int Usage()
           paper-round --clients 72000 --texts 8 --candidates 18000 --rounds 4 --processes 0 --release full|subspace
           region      --entities 100000
           fuzz        --inputs 1000000 --seed 1
-          scale       --sizes 10000,100000,1000000 --texts 2 --rounds 3 --candidates 600 --processes 2
+          scale       --sizes 10000,100000,1000000 --rounds 30,10,4 --passes 2 --texts 2 --candidates 600 --processes 2
           loading     --shape 1b --dtype bfloat16 --device cpu --folder DIR (made and deleted)
         """);
     return 2;
