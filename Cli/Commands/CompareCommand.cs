@@ -100,45 +100,42 @@ internal static class CompareCommand
         ComparisonPlan plan, int jobs, ConcurrentDictionary<PlannedCell, string> errors, RunProgressView progress, Action write, CancellationToken ct)
     {
         var runner = new CellRunner(plan);
-        var (done, slots, writing) = (0, new SemaphoreSlim(jobs), new Lock());
-        progress.Say($"comparison in {plan.Folder}: {plan.Cells.Count} runs, {plan.Cells.Count(IsDone)} of them done");
-        var first = new Dictionary<(ulong, bool), Task>();
-        var all = new List<Task>();
-        foreach (var cell in plan.Cells)
-        {
-            var shared = (cell.Seed, cell.Method.WritesTexts());
-            var before = first.GetValueOrDefault(shared, first.GetValueOrDefault((cell.Seed, false), Task.CompletedTask));
-            var task = OneAsync(cell, before);
-            first.TryAdd(shared, task);
-            all.Add(task);
-        }
+        var (done, writing) = (plan.Cells.Count(IsDone), new Lock());
+        progress.Say($"comparison in {plan.Folder}: {plan.Cells.Count} runs, {done} of them done");
+        PlannedCell[] missing = [.. plan.Cells.Where(c => !IsDone(c))];
+        var ended = missing.ToDictionary(c => c, _ => new TaskCompletionSource());
+        var queue = new ConcurrentQueue<PlannedCell>(missing);
+        await Task.WhenAll(Enumerable.Range(0, jobs).Select(_ => WorkAsync()));
 
-        await Task.WhenAll(all);
-
-        async Task OneAsync(PlannedCell cell, Task before)
+        // A cell waits for others that come before it, which some worker has taken: the first of them waits for nothing.
+        async Task WorkAsync()
         {
-            await before;
-            await slots.WaitAsync(ct);
-            try
+            while (queue.TryDequeue(out var cell))
             {
-                var watch = Stopwatch.StartNew();
-                var had = IsDone(cell);
-                if (!had && await runner.RunAsync(cell, ct) is { } error)
-                    errors[cell] = error;
-                lock (writing)
+                try
                 {
-                    done++;
-                    if (!had)
+                    await Task.WhenAll(SharesWith(cell).Select(c => ended[c].Task));
+                    var watch = Stopwatch.StartNew();
+                    if (await runner.RunAsync(cell, ct) is { } error)
+                        errors[cell] = error;
+                    lock (writing)
                     {
+                        done++;
                         progress.Say(FormattableString.Invariant($"{done} of {plan.Cells.Count}: {Path.GetFileName(cell.Folder)} {(errors.ContainsKey(cell) ? "failed" : "done")} in {watch.Elapsed.TotalSeconds:0} s"));
                         write();
                     }
                 }
+                finally
+                {
+                    ended[cell].SetResult();
+                }
             }
-            finally
-            {
-                slots.Release();
-            }
+        }
+
+        IEnumerable<PlannedCell> SharesWith(PlannedCell cell)
+        {
+            var before = missing.TakeWhile(c => c != cell).Where(c => c.Seed == cell.Seed).ToArray();
+            return before.Take(1).Concat(before.Where(c => c.Method.WritesTexts() && cell.Method.WritesTexts()).Take(1));
         }
     }
 

@@ -58,16 +58,16 @@ internal static class AuditCharts
         Line(chart, "quiet", x, [.. x.Select(f => Math.Min(1, Math.Min(delta + e * f, 1 - (1 - delta - f) / e)))]);
         Line(chart, "series", [.. audit.Roc.Select(p => p.FalseAlarms)], [.. audit.Roc.Select(p => p.Hits)]);
         // Dashed and on top: where the audit is strong the two are one line.
-        Line(chart, "limit", x, [.. x.Select(f => f is 0 or 1 ? f : Normal.CDF(0, 1, Normal.InvCDF(0, 1, f) + mu))], LinePattern.Dashed);
+        chart.Dashed(x, [.. x.Select(f => f is 0 or 1 ? f : Normal.CDF(0, 1, Normal.InvCDF(0, 1, f) + mu))], "limit", 2);
         chart.LabelAt(0.98, 0.34, "claimed, as a Gaussian (dashed)", "end", "limit");
         chart.LabelAt(0.98, 0.24, "measured", "end", "value");
         chart.LabelAt(0.98, 0.14, "claimed by (ε, δ) alone; blind guessing", "end", "tick");
         return chart.ToHtml("chart-roc", "Hits against false alarms: measured, and the most that the claim allows");
     }
 
-    private static void Line(SvgChart chart, string ink, double[] x, double[] y, LinePattern pattern = default)
+    private static void Line(SvgChart chart, string ink, double[] x, double[] y)
     {
         var line = chart.Plot.Add.Scatter(x, y);
-        (line.Color, line.LineWidth, line.MarkerSize, line.LinePattern) = (SvgChart.Ink(ink), 2, 0, pattern);
+        (line.Color, line.LineWidth, line.MarkerSize) = (SvgChart.Ink(ink), 2, 0);
     }
 }

@@ -22,18 +22,20 @@ internal static class ComparisonCharts
         if (rows.Length == 0)
             return RoundCharts.Nothing("No accuracy was measured yet.");
         double? floor = Mean(comparison.Floors), ceiling = Mean(comparison.Ceilings);
-        double[] all = [.. rows.SelectMany(r => new[] { r.Accuracy!.Low ?? r.Accuracy.Mean, r.Accuracy.High ?? r.Accuracy.Mean }), .. new[] { floor, ceiling }.OfType<double>()];
-        double room = Math.Max(0.08 * (all.Max() - all.Min()), 0.002);
-        var chart = new SvgChart((-0.4, epsilons.Length - 0.6), (all.Min() - room, all.Max() + room), right: LabelRoom, height: 320);
+        // Room for the means and for as much again of the intervals, which two seeds may make of any length.
+        double[] means = [.. rows.Select(r => r.Accuracy!.Mean), .. new[] { floor, ceiling }.OfType<double>()];
+        double room = Math.Max(0.5 * (means.Max() - means.Min()), 0.002);
+        double low = Math.Max(means.Min() - room, rows.Min(r => r.Accuracy!.Low ?? r.Accuracy.Mean)), high = Math.Min(means.Max() + room, rows.Max(r => r.Accuracy!.High ?? r.Accuracy.Mean));
+        (low, high) = (Math.Min(low, means.Min()) - (0.1 * room), Math.Max(high, means.Max()) + (0.1 * room));
+        var chart = new SvgChart((-0.4, epsilons.Length - 0.6), (low, high), right: LabelRoom, height: 320);
         chart.XTicks([.. Enumerable.Range(0, epsilons.Length).Select(i => (double)i)], x => EpsilonText(epsilons[(int)x]), "epsilon");
-        chart.YTicks(SvgChart.RoundTicks(all.Min() - room, all.Max() + room), v => Words.Percent(v));
+        chart.YTicks(SvgChart.RoundTicks(low, high), v => Words.Percent(v));
         var labels = new List<(double Y, string Text, string Ink)>();
         foreach (var (value, name) in new[] { (floor, "floor"), (ceiling, "ceiling") })
         {
             if (value is not { } at)
                 continue;
-            var line = chart.Plot.Add.Line(-0.4, at, epsilons.Length - 0.6, at);
-            (line.LineColor, line.LineWidth, line.LinePattern, line.MarkerSize) = (SvgChart.Ink("quiet"), 1.5f, LinePattern.Dashed, 0);
+            chart.Dashed([-0.4, epsilons.Length - 0.6], [at, at], "quiet");
             labels.Add((at, name, "tick"));
         }
 
@@ -46,7 +48,7 @@ internal static class ComparisonCharts
             for (int i = 0; i < own.Length; i++)
             {
                 if (own[i].Accuracy!.HalfWidth is { } half)
-                    Interval(chart, x[i], y[i] - half, x[i], y[i] + half, SvgChart.InkOf(m));
+                    Interval(chart, x[i], Math.Max(y[i] - half, low), x[i], Math.Min(y[i] + half, high), SvgChart.InkOf(m));
             }
 
             var series = chart.Plot.Add.Scatter(x, y);
@@ -54,7 +56,7 @@ internal static class ComparisonCharts
             labels.Add((y[^1], Words.Method(methods[m]), SvgChart.InkOf(m)));
         }
 
-        Place(chart, labels, epsilons.Length - 0.6, (all.Max() - all.Min() + (2 * room)) * LineHeight / 262);
+        Place(chart, labels, epsilons.Length - 0.6, (high - low) * LineHeight / 262);
         return chart.ToHtml("chart-accuracy", "Next-token accuracy by epsilon: " + string.Join(", ", rows.Select(r => $"{Words.Method(r.Method)} at {EpsilonText(r.Epsilon!.Value)} {Words.Percent(r.Accuracy!.Mean)}")));
     }
 
@@ -64,16 +66,16 @@ internal static class ComparisonCharts
         var rows = comparison.Rows.Where(r => r.GapClosed is not null).Reverse().ToArray();
         if (rows.Length == 0)
             return RoundCharts.Nothing("No gap is known yet: floor and ceiling come from the runs of public and private.");
-        double[] all = [0, 1, .. rows.SelectMany(r => new[] { r.GapClosed!.Low ?? r.GapClosed.Mean, r.GapClosed.High ?? r.GapClosed.Mean })];
-        double low = Math.Max(all.Min(), -1), high = Math.Min(all.Max(), 2); // an interval of two seeds may reach anywhere
+        double[] means = [0, 1, .. rows.Select(r => r.GapClosed!.Mean)];
+        double[] all = [.. means, .. rows.SelectMany(r => new[] { r.GapClosed!.Low ?? r.GapClosed.Mean, r.GapClosed.High ?? r.GapClosed.Mean })];
+        double low = Math.Max(all.Min(), means.Min() - 0.5), high = Math.Min(all.Max(), means.Max() + 0.5); // an interval of two seeds may reach anywhere
         var chart = new SvgChart((low - 0.06, high + 0.06), (-0.7, rows.Length - 0.3), left: 130, height: Math.Max(150, 70 + (22 * rows.Length)));
         chart.XTicks(SvgChart.RoundTicks(low, high), v => Words.Percent(v, 0), "share of the gap closed");
         chart.YTicks([], _ => "");
         string[] methods = [.. comparison.Rows.Select(r => r.Method).Distinct()];
         foreach (double at in new[] { 0.0, 1.0 })
         {
-            var line = chart.Plot.Add.Line(at, -0.7, at, rows.Length - 0.3);
-            (line.LineColor, line.LineWidth, line.LinePattern, line.MarkerSize) = (SvgChart.Ink("quiet"), 1.5f, LinePattern.Dashed, 0);
+            chart.Dashed([at, at], [-0.7, rows.Length - 0.3], "quiet");
         }
 
         for (int i = 0; i < rows.Length; i++)

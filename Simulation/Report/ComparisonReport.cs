@@ -92,7 +92,8 @@ public static class ComparisonReport
         var best = comparison.Rows.Where(r => r.GapClosed is not null).GroupBy(r => r.Epsilon).OrderBy(g => g.Key).Select(g => g.MaxBy(r => r.GapClosed!.Mean)!).FirstOrDefault();
         return best is null
             ? "No method has been measured between a floor and a ceiling yet"
-            : $"{Words.Method(best.Method)} closes most of the gap{(best.Epsilon is { } e ? $" at ε = {ComparisonCharts.EpsilonText(e)}" : "")}: {Words.Percent(best.GapClosed!.Mean, 0)}{Plus(best.GapClosed)}";
+            : best.GapClosed!.Mean <= 0 ? "No method closes any of the gap"
+            : $"{Words.Method(best.Method)} closes most of the gap{(best.Epsilon is { } e ? $" at ε = {ComparisonCharts.EpsilonText(e)}" : "")}: {Words.Percent(best.GapClosed.Mean, 0)}{Plus(best.GapClosed)}";
     }
 
     private static string Plus(SeedMean mean) => mean.HalfWidth is { } half ? $" ± {Words.Percent(half, 0)}" : "";

@@ -81,6 +81,14 @@ internal sealed class SvgChart
         return this;
     }
 
+    /// <summary>A dashed line through points of the plot, on top of what is drawn.</summary>
+    /// <remarks>Written here, not drawn: Skia's SVG knows no dashes, and says so on the standard output each time.</remarks>
+    public void Dashed(IReadOnlyList<double> x, IReadOnlyList<double> y, string ink, float width = 1.5f)
+    {
+        string points = string.Join(' ', x.Zip(y, (a, b) => FormattableString.Invariant($"{X(a):0.#},{Y(b):0.#}")));
+        _labels.Append(Html.Of($"""<polyline points="{points}" class="stroke-{ink}" stroke-width="{width}" stroke-dasharray="5 4" fill="none"/>""").Markup);
+    }
+
     /// <summary>A label beside a point of the plot.</summary>
     public void LabelAt(double x, double y, string text, string anchor, string kind, float dx = 0, float dy = 0) =>
         Label(X(x) + dx, Y(y) + dy, text, anchor, kind);
