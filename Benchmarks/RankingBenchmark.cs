@@ -29,7 +29,7 @@ internal static class RankingBenchmark
         var encoder = HashedNgramEncoder.Fit([.. corpus.Initial.Skip(Prompts * Samples)]);
         var candidates = EmbeddingMatrix.Encode(encoder, [.. corpus.Initial.Take(Prompts * Samples)]);
         VoteScorer[] scorers = [new(new CandidateScorer(candidates)), new(new SubspaceScorer(candidates)), new(new SubspaceScorer(candidates, Samples))];
-        Console.WriteLine("flavour,clients,epsilon,noise,published,subspace,by-prompt,posterior,by-prompt posterior");
+        Console.WriteLine("flavour,clients,epsilon,noise,published,subspace,by-prompt");
         int counted = 0;
         foreach (int count in clients.Order())
         {
@@ -43,18 +43,12 @@ internal static class RankingBenchmark
             foreach (double epsilon in epsilons)
             {
                 double noise = GaussianAccountant.NoiseMultiplier(epsilon, Rounds, Math.Min(1e-5, Math.Pow(count, -1.1)));
-                var right = new double[5];
+                var right = new double[3];
                 for (int draw = 0; draw < Draws; draw++)
                 {
                     double[][] noised = [.. scorers.Select((s, i) => s.Noised(noise, $"{count}/{epsilon}/{draw}/{i}"))];
                     for (int i = 0; i < 3; i++)
                         right[i] += Right(scorers[i].Scorer.Scores(noised[i])) / Draws;
-                    for (int i = 1; i < 3; i++)
-                    {
-                        var direction = new ReleasedDirection(candidates.Dimension);
-                        direction.Add((SubspaceScorer)scorers[i].Scorer, noised[i], noise);
-                        right[i + 2] += Right(ReleasedDirection.Scores(direction.Estimate(), candidates)) / Draws;
-                    }
                 }
 
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{flavour},{count},{epsilon},{noise:0.###},{string.Join(',', right.Select(r => r.ToString("0.000", CultureInfo.InvariantCulture)))}"));

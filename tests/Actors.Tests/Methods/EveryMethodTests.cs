@@ -109,12 +109,34 @@ public sealed class EveryMethodTests(ReferenceRun reference) : IDisposable
     [InlineData("chorus.method = dp-ftrl, chorus.clients { cohort = fixed, cohort-size = 5 }", "chorus.clients.cohort must be all under dp-ftrl")]
     [InlineData("chorus.method = dp-sgd, chorus.dp-sgd.batch = 24", "chorus.dp-sgd.batch must be at most the number of clients, 23, got 24")]
     [InlineData("chorus.popri.centre = prompt", "chorus.popri.centre must be auto or all where popri.release is candidates")]
-    [InlineData("chorus.popri.best-of = 2", "chorus.popri.best-of must be auto or 1 where popri.release is candidates")]
+    [InlineData("chorus.popri.votes = shift", "chorus.popri.votes must be auto or direction where popri.release is candidates")]
+    [InlineData("chorus.popri.best-of = 2", "chorus.popri.best-of must be auto or 1 where popri.votes is direction")]
+    [InlineData("chorus.popri { release = subspace, rank-by = all-rounds }", "chorus.popri.rank-by must be auto or round where popri.votes is direction")]
+    [InlineData("chorus.popri.public-texts = on", "chorus.popri.public-texts must be auto or off where popri.votes is direction")]
     [InlineData("chorus.privacy { epsilon = inf, noise-multiplier = 2 }", "chorus.privacy.noise-multiplier must be auto where privacy.epsilon is inf")]
     [InlineData("chorus.privacy { epsilon = inf, ledger = books }", "chorus.privacy.ledger must be empty where privacy.epsilon is inf")]
     [InlineData("chorus.federated.bands = 9", "chorus.federated.bands must be a whole number in [1, 8]")]
     public void Given_settings_of_a_method_that_do_not_go_together_When_prepared_Then_the_message_names_the_key(string more, string why) =>
         Assert.Contains(why, Assert.Throws<SettingsException>(() => New(more)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Given_public_texts_in_the_pool_When_the_product_is_drawn_Then_it_is_as_long_as_asked_for_and_holds_some_of_them()
+    {
+        using var context = New("chorus.method = popri-plus, chorus.popri.best-of = 3");
+        await RunAsync(new TestRun(), context);
+        var product = RunFolder.ReadJson<string[]>(context.Folder.Synthetic);
+        Assert.Equal(12, product.Length);
+        Assert.Contains(product, context.Corpus.Initial.Contains);
+        Assert.Contains(product, t => !context.Corpus.Initial.Contains(t));
+    }
+
+    [Fact]
+    public async Task Given_a_share_of_pairs_to_keep_When_tuned_Then_so_many_are_used()
+    {
+        using var context = New("chorus.method = popri, chorus.popri.keep-pairs = 0.5");
+        await RunAsync(new TestRun(), context);
+        Assert.Equal(2, (int)JsonNode.Parse(File.ReadAllText(context.Folder.Result))!["rounds"]![0]!["pairs"]!); // of 3
+    }
 
     private static string[] Releases(RunContext context) =>
         [.. Enumerable.Range(1, context.Plan.Rounds).Select(round => RunFolder.ReadJson<Release>(context.Folder.Release(round)).Sha256())];
