@@ -30,6 +30,9 @@ public sealed class EveryMethodTests(ReferenceRun reference) : IDisposable
         Assert.Equal(method == "public", result["accuracy"]!["method"] is null);
         Assert.NotNull(result["accuracy"]!["floor"]);
         Assert.Equal(context.Plan.Rounds, result["rounds"]!.AsArray().Count);
+        var statement = (string)result["privacy"]!["statement"]!;
+        Assert.All(PromiseOf(method), words => Assert.Contains(words, statement, StringComparison.Ordinal));
+        Assert.Contains(System.Net.WebUtility.HtmlEncode(statement), File.ReadAllText(context.Folder.Report), StringComparison.Ordinal);
         var epsilon = (string)result["privacy"]!["epsilon"]!.ToString();
         if (method == "private")
             Assert.Equal("Infinity", epsilon);
@@ -42,6 +45,18 @@ public sealed class EveryMethodTests(ReferenceRun reference) : IDisposable
         else
             Assert.Empty(Journal.Manifests(context.Folder, "ledger"));
     }
+
+    /// <summary>What a method's report must say of what it releases (docs/privacy.md).</summary>
+    private static string[] PromiseOf(string method) => method switch
+    {
+        "popri" or "popri-plus" or "pe" or "pe-sft" => ["2 releases of summed client votes, each of L2 sensitivity 1 to adding or removing one client with all its texts", "discrete Gaussian noise", "composed exactly", "The policy, the synthetic texts and the scores"],
+        "dp-fedavg" => ["2 releases of summed client updates, each clipped so that adding or removing one client with all its texts moves the sum by at most 1", "discrete Gaussian noise", "The trained model is a function"],
+        "dp-ftrl" => ["noise is correlated over 2 rounds, in which each client takes part 1 times at most", "turns that are public", "composed exactly"],
+        "dp-sgd" => ["3 steps of DP-SGD, in each of which a client with all its texts is one example", "with Gaussian noise", "an upper bound that holds while nobody learns who was drawn"],
+        "public" => ["Nothing of the private clients was released"],
+        "private" => ["This run promises nothing: the model was trained on the private texts themselves"],
+        _ => throw new ArgumentException($"no promise is known of {method}"),
+    };
 
     [Theory]
     [MemberData(nameof(MethodsOfRounds))]
