@@ -34,7 +34,8 @@ static int Usage()
     Console.Error.WriteLine($"""
         usage: dotnet run -c Release --project Benchmarks -- VERB [--NAME VALUE ...]
           votes
-          ranking     --flavour biorxiv|congress --clients 200,500,1000,2000,5000 --epsilons 0.2,0.5,1,2,4,8
+          selection   --flavour biorxiv|congress --seed 1 --epsilon 1 --prompts 1200 --pool FILE (made, and kept) --arms all,best,drawn,public,public-drawn,both-drawn --set key=value;key=value
+          ranking     --flavour both|biorxiv|congress --page FILE.html --clients 200,500,1000,2000,5000 --epsilons 0.2,0.5,1,2,4,8
           audit
           chaos       --schedules 100 --from 1 --network auto|off
           copies      --folder DIR (made, and kept)

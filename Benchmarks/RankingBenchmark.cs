@@ -22,16 +22,28 @@ internal static class RankingBenchmark
 
     public static int Run(BenchmarkArguments arguments)
     {
-        var flavour = arguments.Text("flavour", "biorxiv") == "congress" ? CorpusFlavour.Congress : CorpusFlavour.Biorxiv;
-        int[] clients = [.. arguments.Text("clients", "200,500,1000,2000,5000").Split(',').Select(c => int.Parse(c, CultureInfo.InvariantCulture))];
-        double[] epsilons = [.. arguments.Text("epsilons", "0.2,0.5,1,2,4,8").Split(',').Select(e => double.Parse(e, CultureInfo.InvariantCulture))];
-        var corpus = Corpus(flavour, clients.Max());
+        string[] flavours = arguments.Text("flavour", "both") is var wanted && wanted == "both" ? ["biorxiv", "congress"] : [wanted];
+        int[] clients = [.. arguments.Text("clients", "200,500,1000,2000,5000").Split(',').Select(c => int.Parse(c, CultureInfo.InvariantCulture)).Order()];
+        double[] epsilons = [.. arguments.Text("epsilons", "0.2,0.5,1,2,4,8").Split(',').Select(e => double.Parse(e, CultureInfo.InvariantCulture)).Order()];
+        Console.WriteLine("flavour,clients,epsilon,noise,published,subspace,by-prompt");
+        RankingRow[] rows = [.. flavours.SelectMany(f => Measure(f, clients, epsilons))];
+        if (arguments.Text("page", "") is { Length: > 0 } page)
+        {
+            RankingPage.Write(rows, clients.Contains(2000) ? 2000 : clients[^1], epsilons.Contains(1) ? 1 : epsilons[0], page);
+            Console.WriteLine($"page: {page}");
+        }
+
+        return 0;
+    }
+
+    private static IEnumerable<RankingRow> Measure(string flavour, int[] clients, double[] epsilons)
+    {
+        using var corpus = Corpus(flavour == "congress" ? CorpusFlavour.Congress : CorpusFlavour.Biorxiv, clients[^1]);
         var encoder = HashedNgramEncoder.Fit([.. corpus.Initial.Skip(Prompts * Samples)]);
         var candidates = EmbeddingMatrix.Encode(encoder, [.. corpus.Initial.Take(Prompts * Samples)]);
         VoteScorer[] scorers = [new(new CandidateScorer(candidates)), new(new SubspaceScorer(candidates)), new(new SubspaceScorer(candidates, Samples))];
-        Console.WriteLine("flavour,clients,epsilon,noise,published,subspace,by-prompt,posterior,by-prompt posterior");
         int counted = 0;
-        foreach (int count in clients.Order())
+        foreach (int count in clients)
         {
             for (; counted < count; counted++)
             {
@@ -43,25 +55,11 @@ internal static class RankingBenchmark
             foreach (double epsilon in epsilons)
             {
                 double noise = GaussianAccountant.NoiseMultiplier(epsilon, Rounds, Math.Min(1e-5, Math.Pow(count, -1.1)));
-                var right = new double[5];
-                for (int draw = 0; draw < Draws; draw++)
-                {
-                    double[][] noised = [.. scorers.Select((s, i) => s.Noised(noise, $"{count}/{epsilon}/{draw}/{i}"))];
-                    for (int i = 0; i < 3; i++)
-                        right[i] += Right(scorers[i].Scorer.Scores(noised[i])) / Draws;
-                    for (int i = 1; i < 3; i++)
-                    {
-                        var direction = new ReleasedDirection(candidates.Dimension);
-                        direction.Add((SubspaceScorer)scorers[i].Scorer, noised[i], noise);
-                        right[i + 2] += Right(ReleasedDirection.Scores(direction.Estimate(), candidates)) / Draws;
-                    }
-                }
-
+                double[] right = [.. scorers.Select((s, i) => Enumerable.Range(0, Draws).Average(draw => Right(s.Scorer.Scores(s.Noised(noise, $"{count}/{epsilon}/{draw}/{i}")))))];
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{flavour},{count},{epsilon},{noise:0.###},{string.Join(',', right.Select(r => r.ToString("0.000", CultureInfo.InvariantCulture)))}"));
+                yield return new RankingRow(flavour, count, epsilon, noise, right);
             }
         }
-
-        return 0;
 
         double Right(double[] scores) => PreferencePairing.KeptRight(PreferencePairing.Rank(scores, Prompts, Samples, Rank), scorers[0].Exact);
     }

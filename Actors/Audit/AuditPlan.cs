@@ -71,6 +71,8 @@ public sealed record AuditPlan(
             throw new SettingsException($"--rounds must be in [1, {MostRounds}], got {rounds}");
         if (canaries is < FewestCanaries or > MostCanaries)
             throw new SettingsException($"--canaries must be in [{FewestCanaries}, {MostCanaries}], got {canaries}");
+        if (RunSettings.From(run).Method is not (Method.Popri or Method.PopriPlus) and var method)
+            throw new SettingsException($"chorus.method must be popri or popri-plus to be audited: canaries vote for candidates, got {method.NameOf()}");
         var (runNoise, runDelta) = delta is not null && (epsilon ?? noiseMultiplier) is not null ? (1, 1) : MechanismOf(RunSettings.From(run));
         var at = delta ?? runDelta;
         var noise = noiseMultiplier ?? (epsilon is { } cost ? GaussianAccountant.NoiseMultiplier(cost, 1, at) : runNoise);
@@ -94,7 +96,7 @@ public sealed record AuditPlan(
               rounds = {{Rounds}}
               data.directory = "{{data.Replace("\\", "\\\\", StringComparison.Ordinal)}}"
               clients { limit = 0, block-size = {{(Canaries + Blocks - 1) / Blocks}}, cohort = poisson, cohort-probability = 0.5, quorum = 1.0, availability { presence = off, over-selection = 1.0, trace = "", trace-sha256 = auto } }
-              popri { prompts = {{Prompts}}, samples = 2, rejected-rank = 2, shots = 1 }
+              popri { prompts = {{Prompts}}, samples = 2, rejected-rank = 2, shots = 1, centre = all, rank-by = round, best-of = 1, public-texts = off, keep-pairs = 1.0 }
               privacy {
                 epsilon = {{Math.Max(cost * 1.01, 1e-6):R}}
                 delta = {{Delta:R}}

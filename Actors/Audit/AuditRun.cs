@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using Akka.Actor;
 using Chorus.Actors.Hosting;
+using Chorus.Actors.Methods;
 using Chorus.Actors.Runs;
 using Chorus.Simulation.Aggregation;
 using Chorus.Simulation.Data;
@@ -41,7 +42,7 @@ public static class AuditRun
         string[] publicTexts = [.. Enumerable.Range(0, FederatedCorpus.MinimumTexts).Select(i => $"public text {i}")];
         var data = Path.Combine(folder, "data");
         var settings = plan.Settings(data);
-        var canaries = PopriCanaries.Choose(HashedNgramEncoder.Fit(publicTexts, settings.Encoder.Dimension!.Value), plan.Candidates);
+        var canaries = PopriCanaries.Choose(HashedNgramEncoder.Fit(publicTexts, settings.Encoder.Dimension!.Value), plan.Candidates, RoundWork.ScorerOf(settings));
         Write(data, publicTexts, canaries.Texts.Take(plan.Canaries));
         using var prepared = RunPreparation.New(settings, Path.Combine(folder, "run"), null, ct);
         var context = prepared with { Mechanism = plan.Mechanism, CohortSeed = plan.Seed };

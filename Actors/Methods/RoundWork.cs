@@ -39,7 +39,7 @@ public static class RoundWork
         if (settings.Method is Method.Pe or Method.PeSft)
             return candidates => new NeighbourScorer(candidates);
         return popri.Release == VoteRelease.Subspace
-            ? candidates => new SubspaceScorer(candidates, popri.CentreByPrompt ? popri.Samples : candidates.Rows)
+            ? candidates => new SubspaceScorer(candidates, popri.CentreByPrompt ? popri.Samples : candidates.Rows, popri.Votes == VoteContent.Shift)
             : candidates => new CandidateScorer(candidates);
     }
 

@@ -7,6 +7,7 @@ using Chorus.Actors.Settings;
 using Chorus.Simulation.Data;
 using Chorus.Simulation.Embedding;
 using Chorus.Simulation.Popri;
+using Chorus.Simulation.Privacy;
 using static Chorus.Actors.Policy.PolicyProtocol;
 
 namespace Chorus.Actors.Policy;
@@ -41,6 +42,8 @@ public sealed partial class PolicySession : IDisposable
     }
 
     public string Run { get; }
+
+    private int Clients => _settings.Clients.Limit == 0 ? _corpus.Clients.Count : Math.Min(_settings.Clients.Limit, _corpus.Clients.Count);
 
     private bool Evolves => _settings.Method is Method.Pe or Method.PeSft;
 
@@ -103,11 +106,37 @@ public sealed partial class PolicySession : IDisposable
     private ImmutableArray<PreferencePair> Pairs(int round)
     {
         var popri = _settings.Popri;
-        var release = RunFolder.ReadJson<Release>(_folder.Release(round));
-        var scorer = RoundWork.ScorerOf(_settings)(EmbeddingMatrix.FromBytes(File.ReadAllBytes(_folder.CandidateEmbeddings(round))));
-        var pairs = PreferencePairing.Rank(scorer.Scores(release.Sums()), popri.Prompts, popri.Samples, popri.RejectedRank);
+        var scores = popri.RankByAll
+            ? MeanAfter(round).Scores(CandidatesOf(round))
+            : RoundWork.ScorerOf(_settings)(CandidatesOf(round)).Scores(RunFolder.ReadJson<Release>(_folder.Release(round)).Sums());
+        var pairs = PreferencePairing.Widest(PreferencePairing.Rank(scores, popri.Prompts, popri.Samples, popri.RejectedRank), scores, popri.KeepPairs);
         RunFolder.WriteJson(_folder.Pairs(round), pairs);
         return pairs;
+    }
+
+    private EmbeddingMatrix CandidatesOf(int round) => EmbeddingMatrix.FromBytes(File.ReadAllBytes(_folder.CandidateEmbeddings(round)));
+
+    /// <summary>What the releases up to a round say of the clients' mean text.</summary>
+    private ReleasedMean MeanAfter(int rounds)
+    {
+        var mean = new ReleasedMean(_encoder.Dimension);
+        for (var round = 1; round <= rounds; round++)
+        {
+            var release = RunFolder.ReadJson<Release>(_folder.Release(round));
+            mean.Add((SubspaceScorer)RoundWork.ScorerOf(_settings)(CandidatesOf(round)), release.Sums(), release.NoiseMultiplier, RunContext.ExpectedCohortOf(_settings, Clients));
+        }
+
+        return mean;
+    }
+
+    /// <summary>As many texts of a pool as the product has, by the weights that the releases ask for.</summary>
+    private string[] Drawn(string[] written, int rounds)
+    {
+        string[] pool = _settings.Popri.PublicTexts ? [.. written, .. _corpus.Initial] : written;
+        var scores = MeanAfter(rounds).Scores(EmbeddingMatrix.Encode(_encoder, pool));
+        var random = new byte[sizeof(uint)];
+        new SeededRandomSource(_settings.Seed, "synthetic/draw").Fill(random);
+        return [.. ReleasedMean.Draw(scores, _settings.SyntheticTexts, BitConverter.ToUInt32(random) / (uint.MaxValue + 1.0)).Select(i => pool[i])];
     }
 
     /// <summary>The synthetic texts of a policy that was tuned.</summary>
@@ -115,12 +144,13 @@ public sealed partial class PolicySession : IDisposable
     {
         UseAdapterOf(rounds);
         var popri = _settings.Popri;
-        var count = _settings.SyntheticTexts;
+        var count = _settings.SyntheticTexts * popri.BestOf;
         var prompts = FewShotPrompts.Draw(
             _corpus.Initial.Length, (count + popri.Samples - 1) / popri.Samples, popri.Shots, Seeds.Derive(_settings.Seed, "synthetic", 0), round: 0);
         var written = _policy.Generate(
             TextsOf(prompts), popri.Samples, Seeds.Derive(_settings.Seed, "synthetic", rounds), (d, t, s) => progress("synthesize", d, t, s), ct);
-        return [.. written.Select(c => c.Text.Trim()).Where(t => t.Length > 0).Take(count)];
+        string[] texts = [.. written.Select(c => c.Text.Trim()).Where(t => t.Length > 0).Take(count)];
+        return popri.Weighs ? Drawn(texts, rounds) : texts;
     }
 
     /// <summary>For people: what the policy wrote to the first prompts before it was tuned, and writes to them now.</summary>

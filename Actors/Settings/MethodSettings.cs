@@ -12,12 +12,30 @@ public enum VoteRelease
     Subspace,
 }
 
+/// <summary>What a client's vote says.</summary>
+public enum VoteContent
+{
+    /// <summary>Which candidates it likes best, as published.</summary>
+    Direction,
+
+    /// <summary>How far its mean text lies from the candidates', and where to.</summary>
+    Shift,
+}
+
 /// <summary>The shape of a round (arXiv 2504.16438, Algorithm 1), which all methods that write candidates share, and how POPri goes about it.</summary>
 /// <param name="Release">In which numbers clients vote.</param>
 /// <param name="CentreByPrompt">Votes are centred over each prompt's candidates, not over all.</param>
-/// <param name="BestOf">Texts written for each synthetic text; the released vector says which one is kept.</param>
-public sealed record PopriSettings(int Prompts, int Samples, int Shots, int RejectedRank, VoteRelease Release, bool CentreByPrompt, int BestOf)
+/// <param name="Votes">What a vote says.</param>
+/// <param name="RankByAll">Candidates are ranked by what all rounds' releases say together, not by the round's scores alone.</param>
+/// <param name="KeepPairs">The share of preference pairs, those of the widest margin, that the policy is tuned on.</param>
+/// <param name="BestOf">Texts written for each synthetic text, of which the releases' weights draw one.</param>
+/// <param name="PublicTexts">Public texts are among those that the product is drawn from.</param>
+public sealed record PopriSettings(
+    int Prompts, int Samples, int Shots, int RejectedRank, VoteRelease Release, bool CentreByPrompt, VoteContent Votes, bool RankByAll, double KeepPairs, int BestOf, bool PublicTexts)
 {
+    /// <summary>Whether the product is drawn by the releases' weights.</summary>
+    public bool Weighs => BestOf > 1 || PublicTexts;
+
     /// <summary>Candidates of a round.</summary>
     public int Candidates => Prompts * Samples;
 
@@ -42,11 +60,26 @@ public sealed record PopriSettings(int Prompts, int Samples, int Shots, int Reje
         };
         if (byPrompt && release == VoteRelease.Candidates)
             throw read.Wrong("popri.centre", "auto or all where popri.release is candidates: the published vote is centred over all candidates");
-        var bestOf = read.AutoOrInt("popri.best-of", 1, 64) ?? 1;
-        if (bestOf > 1 && release == VoteRelease.Candidates)
-            throw read.Wrong("popri.best-of", "auto or 1 where popri.release is candidates: only a subspace release scores texts that were no candidates");
+        var votes = read.OneOf("popri.votes", "auto", "direction", "shift") switch
+        {
+            "direction" => VoteContent.Direction,
+            "shift" => VoteContent.Shift,
+            _ => release == VoteRelease.Subspace && plus ? VoteContent.Shift : VoteContent.Direction,
+        };
+        var shift = votes == VoteContent.Shift;
+        if (shift && release == VoteRelease.Candidates)
+            throw read.Wrong("popri.votes", "auto or direction where popri.release is candidates: the published vote is one of direction");
+        var byAll = read.OneOf("popri.rank-by", "auto", "round", "all-rounds") is var by && (by == "all-rounds" || (by == "auto" && shift));
+        var bestOf = read.AutoOrInt("popri.best-of", 1, 64) ?? (shift ? 2 : 1);
+        var publicTexts = read.OneOf("popri.public-texts", "auto", "on", "off") is var use && (use == "on" || (use == "auto" && shift));
+        foreach (var (key, asked, instead) in new[] { ("popri.rank-by", byAll, "auto or round"), ("popri.best-of", bestOf > 1, "auto or 1"), ("popri.public-texts", publicTexts, "auto or off") })
+        {
+            if (asked && !shift)
+                throw read.Wrong(key, $"{instead} where popri.votes is direction: only votes of shift weigh texts that nobody voted on");
+        }
+
         return new PopriSettings(
-            read.Int("popri.prompts", 1, 100_000), samples, read.Int("popri.shots", 0, 16), rank, release, byPrompt, bestOf);
+            read.Int("popri.prompts", 1, 100_000), samples, read.Int("popri.shots", 0, 16), rank, release, byPrompt, votes, byAll, read.Above("popri.keep-pairs", 0, 1), bestOf, publicTexts);
     }
 }
 

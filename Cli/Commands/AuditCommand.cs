@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using Akka.Configuration;
 using Chorus.Actors.Audit;
 using Chorus.Actors.Settings;
 using Chorus.Cli.Progress;
@@ -20,6 +21,7 @@ internal static class AuditCommand
     private static readonly Option<int> Canaries = new("--canaries") { Description = "Canary clients.", HelpName = "M", DefaultValueFactory = _ => 200 };
     private static readonly Option<double> Confidence = new("--confidence") { Description = "Probability that all bounds hold.", HelpName = "C", DefaultValueFactory = _ => 0.95 };
     private static readonly Option<ulong?> Seed = new("--seed") { Description = "Makes the audit repeatable, its noise too. Default: noise from the operating system, as in a private run.", HelpName = "S" };
+    private static readonly Option<string[]> Set = new("--set") { Description = "Any setting of Hocon/reference.conf, as key=value; repeatable. method=popri-plus audits the subspace release.", HelpName = "KEY=VALUE", DefaultValueFactory = _ => [] };
     private static readonly Option<string?> Out = new("--out") { Description = "The folder for audit.json and audit.html. Default: a new one below runs/.", HelpName = "DIR" };
     private static readonly Option<bool> Json = new("--json") { Description = "Print audit.json." };
 
@@ -27,7 +29,7 @@ internal static class AuditCommand
     {
         var command = new Command("audit", "Measures a lower bound on the epsilon of one release, through the actors that make it, beside the claim.")
         {
-            Run, Epsilon, Noise, Delta, Rounds, Canaries, Confidence, Seed, Out, Json,
+            Run, Epsilon, Noise, Delta, Rounds, Canaries, Confidence, Seed, Set, Out, Json,
         };
         command.SetAction(InvokeAsync);
         return command;
@@ -40,6 +42,9 @@ internal static class AuditCommand
         if (!(confidence > 0 && confidence < 1))
             throw new SettingsException(string.Create(CultureInfo.InvariantCulture, $"--confidence must be in (0, 1), got {confidence}"));
         var run = HoconFiles.Run(parsed.GetValue(Run)!);
+        var set = string.Concat(parsed.GetValue(Set)!.Select(KeyValue.Parse).Select(s => KeyValue.ToHocon(s.Key, s.Value)));
+        if (set.Length > 0)
+            run = run with { Config = ConfigurationFactory.ParseString(set).WithFallback(run.Config) };
         var plan = AuditPlan.For(
             run, parsed.GetValue(Epsilon), parsed.GetValue(Noise), parsed.GetValue(Delta), parsed.GetValue(Rounds), parsed.GetValue(Canaries),
             parsed.GetValue(Seed));

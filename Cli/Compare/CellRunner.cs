@@ -23,7 +23,7 @@ internal sealed class CellRunner(ComparisonPlan plan)
             RedirectStandardError = true,
         };
         Directory.CreateDirectory(Path.GetDirectoryName(cell.Folder)!);
-        await using var log = new StreamWriter(LogOf(cell), append: true);
+        await using var log = new StreamWriter(LogOf(cell), append: true) { AutoFlush = true };
         var writing = new Lock();
         string? last = null;
         using var process = new Process { StartInfo = start };

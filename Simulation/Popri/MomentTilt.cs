@@ -1,75 +1,83 @@
 using Chorus.Simulation.Aggregation;
-using Chorus.Simulation.Embedding;
 using Chorus.Simulation.Metrics;
 
 namespace Chorus.Simulation.Popri;
 
 /// <summary>
-/// Weights for texts such that their weighted mean embedding is a wanted one: of all such weights those that differ least from equal
-/// ones, w_k in proportion to exp(theta . p_k) (maximum entropy; Jaynes 1957).
+/// Weights for texts such that their weighted mean is a wanted one, as far as the wanted one can be told from noise: of all such
+/// weights those that differ least from equal ones, w_k in proportion to exp(theta . f_k) (maximum entropy; Jaynes 1957).
 /// </summary>
 /// <remarks>
-/// theta minimises log sum_k exp(theta . p_k) - theta . m + rho |theta|^2 / 2, which is convex, by Newton's method with halved steps. At the
-/// minimum the weighted mean misses m by rho theta: rho = 0 asks for m exactly, and has no solution where m lies outside of what texts can reach; a wanted
-/// mean that carries noise is not to be met more closely than its noise. So rho is the least of a falling series of which the miss is within
-/// the noise, or within 1% of the way where there is none.
+/// theta minimises log mean_k exp(theta . f_k) - theta . m + rho |theta|^2 / 2, which is convex, by Newton's method with halved steps; rho = 0
+/// asks for the mean m exactly, noise and all. With features scaled so that each number of m carries noise of deviation 1, rho is the one whose
+/// mean has the least expected squared error by Stein's unbiased estimate (Stein 1981), with the mean linear in theta as it is for small
+/// ones: with S the features' covariance and b = m - mean_k f_k, theta = (S + rho)^-1 b reaches S theta of b, and
+/// |b - S theta|^2 + 2 tr(S (S + rho)^-1) is least. That estimate is itself off by about sqrt(2 r), so of all rho that come as close as twice that
+/// to the least the largest is taken: where the mean shows nothing but noise, weights stay equal.
 /// Other than a best-of-n, which pushes along one direction as far as the n let it, this asks for as much as the wanted mean shows, in all
-/// directions at once, and keeps the variety that the mean leaves open.
+/// directions at once, and keeps the variety that the mean leaves open. It is also the policy that a preference optimisation with reward
+/// theta . f aims at (Rafailov et al., arXiv:2305.18290, eq. 4).
 /// </remarks>
-public static class MomentTilt
+internal static class MomentTilt
 {
-    private const int MostSteps = 60;
-    private const double Precision = 1e-8;
+    private const int MostSteps = 30;
+    private const double Precision = 1e-6;
 
-    /// <summary>The weights.</summary>
-    /// <param name="texts">Embeddings [n, d], rows of any length: their unit vectors count.</param>
-    /// <param name="mean">The wanted mean [d] of unit vectors.</param>
-    /// <param name="noise">Standard deviation of the noise on each number of <paramref name="mean"/>; 0 where there is none.</param>
-    /// <returns>[n], positive, with sum 1.</returns>
-    /// <exception cref="ArgumentException">Lengths differ, or a number is not finite.</exception>
-    public static double[] Weights(EmbeddingMatrix texts, ReadOnlySpan<double> mean, double noise)
+    /// <summary>The logarithms of the weights, up to a constant.</summary>
+    /// <param name="features">[n][r] of the texts.</param>
+    /// <param name="wanted">The wanted mean [r], each number with noise of standard deviation 1.</param>
+    /// <returns>[n], finite.</returns>
+    public static double[] Exponents(double[][] features, double[] wanted)
     {
-        ArgumentNullException.ThrowIfNull(texts);
-        if (mean.Length != texts.Dimension)
-            throw new ArgumentException($"the mean must have {texts.Dimension} numbers, got {mean.Length}");
-        foreach (double m in mean)
+        double[] equal = [.. Enumerable.Repeat(1.0 / features.Length, features.Length)];
+        double[] mean = Mean(features, equal);
+        double[] off = [.. wanted.Zip(mean, (m, f) => m - f)];
+        double[][] spread = Curvature(features, equal, mean);
+        double[] theta = Ridge(spread, off) is { } rho ? Solve(features, wanted, rho) : new double[wanted.Length];
+        return [.. features.Select(f => FixedOrder.Dot((ReadOnlySpan<double>)f, theta))];
+    }
+
+    /// <summary>Weights from their logarithms.</summary>
+    /// <returns>Positive or, where one is beyond comparison, 0; of sum 1.</returns>
+    public static double[] Weights(double[] exponents)
+    {
+        double largest = exponents.Max();
+        double[] weights = [.. exponents.Select(e => Math.Exp(e - largest))];
+        double sum = FixedOrder.Sum(weights);
+        return [.. weights.Select(w => w / sum)];
+    }
+
+    /// <summary>The largest rho that is about as good as the best, among powers of two times the largest spread; null for infinity.</summary>
+    private static double? Ridge(double[][] spread, double[] off)
+    {
+        double[] eigenvalues = SymmetricMatrix.Eigenvalues(Copy(spread));
+        var risks = new List<(double? Rho, double Risk)> { (null, FixedOrder.Dot((ReadOnlySpan<double>)off, off)) };
+        for (double rho = 64 * eigenvalues[^1]; rho > 1e-7 * eigenvalues[^1]; rho /= 2)
         {
-            if (!double.IsFinite(m))
-                throw new ArgumentException($"the mean must be finite, got {m}");
+            double[][] system = Copy(spread);
+            for (int j = 0; j < system.Length; j++)
+                system[j][j] += rho;
+            double[] theta = [.. off];
+            SymmetricMatrix.Solve(system, theta);
+            // b - S theta is rho theta.
+            risks.Add((rho, (rho * rho * FixedOrder.Dot((ReadOnlySpan<double>)theta, theta)) + (2 * eigenvalues.Sum(s => s / (s + rho)))));
         }
 
-        double[] norms = VoteArithmetic.Norms(texts);
-        double[][] units = new double[texts.Rows][];
-        for (int k = 0; k < units.Length; k++)
-            VoteArithmetic.Unit(texts.Row(k), norms[k], units[k] = new double[texts.Dimension]);
-        double[] wanted = mean.ToArray(), theta = new double[wanted.Length];
-        double[] weights = [.. Enumerable.Repeat(1.0 / units.Length, units.Length)];
-        double start = Miss(units, weights, wanted);
-        double allowed = Math.Max(noise * Math.Sqrt(wanted.Length), 0.01 * start);
-        for (double rho = 1; rho > 1e-7 && Miss(units, weights, wanted) > allowed; rho /= 2)
-            weights = Solve(units, wanted, theta, rho);
-        return weights;
+        double enough = risks.Min(r => r.Risk) + (2 * Math.Sqrt(2.0 * off.Length));
+        return risks.First(r => r.Risk <= enough).Rho;
     }
 
-    private static double Miss(double[][] units, double[] weights, double[] wanted)
+    private static double[] Solve(double[][] features, double[] wanted, double rho)
     {
-        double[] reached = Mean(units, weights);
-        for (int j = 0; j < reached.Length; j++)
-            reached[j] -= wanted[j];
-        return Math.Sqrt(FixedOrder.Dot((ReadOnlySpan<double>)reached, reached));
-    }
-
-    /// <summary>Newton's method from where theta stands, which it moves.</summary>
-    private static double[] Solve(double[][] units, double[] wanted, double[] theta, double rho)
-    {
-        (double value, double[] weights) = Value(units, wanted, theta, rho);
+        var theta = new double[wanted.Length];
+        (double value, double[] weights) = Value(features, wanted, theta, rho);
         for (int step = 0; step < MostSteps; step++)
         {
-            double[] mean = Mean(units, weights);
+            double[] mean = Mean(features, weights);
             double[] down = new double[theta.Length];
             for (int j = 0; j < down.Length; j++)
                 down[j] = wanted[j] - mean[j] - (rho * theta[j]);
-            double[][] curvature = Curvature(units, weights, mean);
+            double[][] curvature = Curvature(features, weights, mean);
             for (int j = 0; j < down.Length; j++)
                 curvature[j][j] += rho;
             double[] move = [.. down];
@@ -83,59 +91,51 @@ public static class MomentTilt
             do
             {
                 next = [.. theta.Select((t, j) => t + (size * move[j]))];
-                at = Value(units, wanted, next, rho);
+                at = Value(features, wanted, next, rho);
                 size /= 2;
             }
-            while (at.value > value - (0.25 * size * slope) && size > 1e-6);
+            while (!(at.value <= value - (0.25 * size * slope)) && size > 1e-6);
+            if (!(at.value < value))
+                break;
             next.CopyTo(theta, 0);
             (value, weights) = at;
         }
 
-        return weights;
+        return theta;
     }
 
-    private static (double Value, double[] Weights) Value(double[][] units, double[] wanted, double[] theta, double rho)
+    private static (double Value, double[] Weights) Value(double[][] features, double[] wanted, double[] theta, double rho)
     {
-        var weights = new double[units.Length];
-        Parallel.For(0, units.Length, k => weights[k] = FixedOrder.Dot((ReadOnlySpan<double>)units[k], theta));
-        double largest = weights.Max();
-        for (int k = 0; k < weights.Length; k++)
-            weights[k] = Math.Exp(weights[k] - largest);
-        double sum = FixedOrder.Sum(weights);
-        for (int k = 0; k < weights.Length; k++)
-            weights[k] /= sum;
-        return (largest + Math.Log(sum) - FixedOrder.Dot((ReadOnlySpan<double>)theta, wanted) + (rho / 2 * FixedOrder.Dot((ReadOnlySpan<double>)theta, theta)), weights);
+        var exponents = new double[features.Length];
+        Parallel.For(0, features.Length, k => exponents[k] = FixedOrder.Dot((ReadOnlySpan<double>)features[k], theta));
+        double largest = exponents.Max();
+        double logSum = largest + Math.Log(exponents.Sum(e => Math.Exp(e - largest)));
+        return (logSum - FixedOrder.Dot((ReadOnlySpan<double>)theta, wanted) + (rho / 2 * FixedOrder.Dot((ReadOnlySpan<double>)theta, theta)), Weights(exponents));
     }
 
-    private static double[] Mean(double[][] units, double[] weights)
+    private static double[] Mean(double[][] features, double[] weights)
     {
-        var mean = new double[units[0].Length];
-        for (int k = 0; k < units.Length; k++)
+        var mean = new double[features[0].Length];
+        for (int k = 0; k < features.Length; k++)
         {
-            double[] unit = units[k];
+            double[] own = features[k];
             for (int j = 0; j < mean.Length; j++)
-                mean[j] += weights[k] * unit[j];
+                mean[j] += weights[k] * own[j];
         }
 
         return mean;
     }
 
-    private static double[][] Curvature(double[][] units, double[] weights, double[] mean)
+    private static double[][] Curvature(double[][] features, double[] weights, double[] mean)
     {
-        double[,] scatter = Moments.Scatter(units.Length, mean.Length, (k, row) =>
+        double[,] scatter = Moments.Scatter(features.Length, mean.Length, (k, row) =>
         {
             double root = Math.Sqrt(weights[k]);
             for (int j = 0; j < row.Length; j++)
-                row[j] = root * (units[k][j] - mean[j]);
+                row[j] = root * (features[k][j] - mean[j]);
         });
-        var rows = new double[mean.Length][];
-        for (int j = 0; j < rows.Length; j++)
-        {
-            rows[j] = new double[mean.Length];
-            for (int l = 0; l < mean.Length; l++)
-                rows[j][l] = scatter[j, l];
-        }
-
-        return rows;
+        return [.. Enumerable.Range(0, mean.Length).Select(j => Enumerable.Range(0, mean.Length).Select(l => scatter[j, l]).ToArray())];
     }
+
+    private static double[][] Copy(double[][] a) => [.. a.Select(row => (double[])row.Clone())];
 }

@@ -38,7 +38,8 @@ public sealed class PopriCanaries
     /// <param name="encoder">The run's.</param>
     /// <param name="count">At least 2; half of encoder.Dimension / 8 finds room, the last ones hardly.</param>
     /// <exception cref="ArgumentException">There are not so many in that dimension.</exception>
-    public static PopriCanaries Choose(ISentenceEncoder encoder, int count)
+    /// <param name="scorer">What clients vote with; null: the published vote.</param>
+    public static PopriCanaries Choose(ISentenceEncoder encoder, int count, VoteScorerFactory? scorer = null)
     {
         ArgumentNullException.ThrowIfNull(encoder);
         if (count < 2)
@@ -60,11 +61,11 @@ public sealed class PopriCanaries
 
         if (texts.Count < count)
             throw new ArgumentException($"{encoder.Dimension} dimensions have room for {texts.Count} canaries whose votes do not overlap, not for {count}: raise encoder.dimension or ask for fewer");
-        return Of(encoder, texts.MoveToImmutable());
+        return Of(encoder, texts.MoveToImmutable(), scorer ?? (candidates => new CandidateScorer(candidates)));
     }
 
     /// <summary>How much a release looks as if each canary were in it: its inner product with the canary's own vote.</summary>
-    /// <param name="released">[Texts.Length], the noised sum.</param>
+    /// <param name="released">The noised sum, as long as a vote.</param>
     /// <returns>[Texts.Length]; a canary that is in adds 1 to its own score.</returns>
     public double[] Scores(ReadOnlySpan<double> released)
     {
@@ -74,15 +75,15 @@ public sealed class PopriCanaries
         return scores;
     }
 
-    private static PopriCanaries Of(ISentenceEncoder encoder, ImmutableArray<string> texts)
+    private static PopriCanaries Of(ISentenceEncoder encoder, ImmutableArray<string> texts, VoteScorerFactory factory)
     {
-        var scorer = new CandidateScorer(EmbeddingMatrix.Encode(encoder, texts));
+        IVoteScorer scorer = factory(EmbeddingMatrix.Encode(encoder, texts));
         var votes = new double[texts.Length][];
         var own = new float[CopiesOfText * encoder.Dimension];
         for (int i = 0; i < votes.Length; i++)
         {
             encoder.Encode([.. Enumerable.Repeat(texts[i], CopiesOfText)], own);
-            scorer.Vote(own, votes[i] = new double[texts.Length]);
+            scorer.Vote(own, votes[i] = new double[scorer.VoteLength]);
         }
 
         double overlap = 0;

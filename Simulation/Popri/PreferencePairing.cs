@@ -51,6 +51,21 @@ public static class PreferencePairing
         return pairs.MoveToImmutable();
     }
 
+    /// <summary>The pairs whose scores differ most.</summary>
+    /// <param name="pairs">At least one pair.</param>
+    /// <param name="scores">By candidate index.</param>
+    /// <param name="share">Of the pairs to keep, in (0, 1]; at least one is.</param>
+    /// <returns>In the order in which they were.</returns>
+    public static ImmutableArray<PreferencePair> Widest(ImmutableArray<PreferencePair> pairs, ReadOnlySpan<double> scores, double share)
+    {
+        if (!(share is > 0 and <= 1))
+            throw new ArgumentOutOfRangeException(nameof(share), $"share must be in (0, 1], got {share}");
+        double[] margins = new double[pairs.Length];
+        for (int i = 0; i < margins.Length; i++)
+            margins[i] = scores[pairs[i].Chosen] - scores[pairs[i].Rejected];
+        return [.. Enumerable.Range(0, margins.Length).OrderByDescending(i => margins[i]).Take(Math.Max(1, (int)Math.Ceiling(share * pairs.Length))).Order().Select(i => pairs[i])];
+    }
+
     /// <summary>The share of pairs in which the chosen sample beats the rejected one without noise too.</summary>
     /// <param name="pairs">At least one pair.</param>
     /// <param name="noiseFreeScores">The scores before noise, by candidate index.</param>

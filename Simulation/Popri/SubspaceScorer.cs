@@ -19,11 +19,18 @@ namespace Chorus.Simulation.Popri;
 /// between groups then takes none of a vote's norm.
 /// Directions that hold less than 10^-10 of the widest one's squared spread, or that rounding alone could make, are left
 /// out: scores would divide by them.
+/// A vote of direction says which candidates a client likes best, not by how much it differs from them. A vote of <em>shift</em> does: it is
+/// R (s / n - p) for n texts and the candidates' mean p, divided by its norm or by <see cref="Clip"/>, whichever is more. What all share, and
+/// so tells candidates apart for nobody, takes none of its norm; and a sum of votes says how far the clients' mean text lies from the
+/// candidates' (<see cref="ReleasedMean"/>). Its norm is at most 1 as before, and so is its sensitivity.
 /// Immutable; any number of threads may vote.
 /// </remarks>
 public sealed class SubspaceScorer : IBlockScorer
 {
     private const double RankShare = 1e-10;
+
+    // A client of several texts lies nearer to the candidates' mean than a single text does: of the shipped corpora's clients half are within this share.
+    private const double ClipShare = 0.65;
 
     private readonly EmbeddingMatrix _candidates;
     private readonly double[] _norms;
@@ -32,11 +39,13 @@ public sealed class SubspaceScorer : IBlockScorer
     private readonly double[][] _rows;   // R, [Rank][Dimension]
     private readonly int[] _pivots;
     private readonly FixedOrderProduct _product;   // R once more, as products read it
+    private readonly double[]? _origin;   // R p [Rank]; null where votes are of direction
 
     /// <param name="candidates">[Count, Dimension], rows of any length; a zero row has similarity 0 with everything.</param>
     /// <param name="groupSize">Candidates of a group, which votes are centred over: a divisor of Count. Null: all are one group.</param>
     /// <exception cref="ArgumentException">A candidate is not finite, or there are none or more than 2^20, or groups do not come out even.</exception>
-    public SubspaceScorer(EmbeddingMatrix candidates, int? groupSize = null)
+    /// <param name="shift">Votes of shift, not of direction.</param>
+    public SubspaceScorer(EmbeddingMatrix candidates, int? groupSize = null, bool shift = false)
     {
         ArgumentNullException.ThrowIfNull(candidates);
         if (candidates.Rows is < 1 or > CandidateScorer.MaxCandidates)
@@ -56,7 +65,15 @@ public sealed class SubspaceScorer : IBlockScorer
         });
         (_rows, _pivots) = SymmetricMatrix.Factor(Scatter, RankShare, candidates.Rows * VoteArithmetic.SpreadThreshold * VoteArithmetic.SpreadThreshold);
         _product = new FixedOrderProduct(_rows.Length, candidates.Dimension, (i, row) => _rows[i].CopyTo(row));
+        if (shift)
+            (Mean, _origin, Clip) = Origin();
     }
+
+    /// <summary>Of votes of shift: the mean p of the unit candidates [Dimension]. Empty for votes of direction.</summary>
+    internal double[] Mean { get; } = [];
+
+    /// <summary>Of votes of shift: the length at which they are clipped, set by how far single candidates lie from their mean. 0 for votes of direction.</summary>
+    internal double Clip { get; }
 
     /// <summary>Pc^T Pc [Dimension, Dimension].</summary>
     internal double[,] Scatter { get; }
@@ -91,9 +108,47 @@ public sealed class SubspaceScorer : IBlockScorer
     public VoteKind Finish(int texts, Span<double> vote)
     {
         VoteArithmetic.RequireLength(vote, Rank);
+        if (_origin is { } origin)
+            return FinishShift(texts, vote, origin);
         return VoteArithmetic.TryScaleToUnit(vote, VoteArithmetic.SpreadThreshold * texts * Math.Sqrt(Count))
             ? VoteKind.Counted
             : VoteKind.ZeroSpread;
+    }
+
+    private VoteKind FinishShift(int texts, Span<double> vote, double[] origin)
+    {
+        if (Rank == 0)
+            return VoteKind.ZeroSpread;
+        for (int i = 0; i < vote.Length; i++)
+            vote[i] = (vote[i] / texts) - origin[i];
+        VoteArithmetic.ClipToUnit(vote, Clip);
+        return VoteKind.Counted;
+    }
+
+    /// <summary>The candidates' mean, R times it, and the length at which votes of shift are clipped.</summary>
+    private (double[] Mean, double[] Origin, double Clip) Origin()
+    {
+        var mean = new double[Dimension];
+        foreach (double[] group in _means)
+        {
+            for (int j = 0; j < mean.Length; j++)
+                mean[j] += group[j] / _means.Length;
+        }
+
+        double[] origin = new double[Rank];
+        _product.Multiply(mean, origin);
+        // The candidates' mean square of |R (p_k - p)| is the trace of R (R^T R) R^T, over their number.
+        double squares = 0;
+        for (int i = 0; i < Rank; i++)
+        {
+            for (int k = 0; k < Rank; k++)
+            {
+                double inner = FixedOrder.Dot((ReadOnlySpan<double>)_rows[i], _rows[k]);
+                squares += inner * inner;
+            }
+        }
+
+        return (mean, origin, ClipShare * Math.Sqrt(squares / Count));
     }
 
     /// <summary>The scores of all candidates from a sum of votes, with noise or without: U times the sum.</summary>

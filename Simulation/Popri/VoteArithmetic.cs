@@ -121,6 +121,11 @@ internal static class VoteArithmetic
         return true;
     }
 
+    /// <summary>Divides a vote by its norm or by the clipping length, whichever is more: its norm is then at most 1, never above.</summary>
+    /// <remarks>The argument of this class with max(clip, norm) for the norm: a larger divisor only shortens the vote.</remarks>
+    public static void ClipToUnit(Span<double> vote, double clip) =>
+        Elementwise.Scale(vote, Shrink / Math.Max(clip, Math.Sqrt(FixedOrder.Dot(vote, vote))));
+
     /// <exception cref="ArgumentException">The vote has another length.</exception>
     public static void RequireLength(ReadOnlySpan<double> vote, int length)
     {

@@ -1,3 +1,4 @@
+using Akka.Configuration;
 using Chorus.Actors.Audit;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
@@ -32,6 +33,28 @@ public sealed class AuditRunTests : IDisposable
         Assert.True(findings.EpsilonLower > 1, $"{findings}");
         Assert.True(findings.Gaussian.Epsilon > 3, $"{findings}");
     }
+
+    // What popri-plus releases: as many numbers as votes have dimensions, the same claim.
+    [Theory]
+    [InlineData("direction")]
+    [InlineData("shift")]
+    public async Task Given_votes_in_their_subspace_When_audited_Then_the_same_claim_stands_and_something_is_shown(string votes)
+    {
+        var findings = await FindingsAsync(Subspace(votes));
+        Assert.False(findings.Refute(Claim), $"{findings}");
+        Assert.True(findings.Gaussian.Epsilon > 2, $"{findings}");
+    }
+
+    [Theory]
+    [InlineData("direction")]
+    [InlineData("shift")]
+    public async Task Given_votes_in_their_subspace_that_are_not_clipped_When_audited_Then_the_claim_is_refuted(string votes) =>
+        await RefutedAsync(Subspace(votes) with { Scorer = candidates => new LongScorer(new SubspaceScorer(candidates, shift: votes == "shift")), Gate = new OpenGate() });
+
+    [Fact]
+    public void Given_a_method_without_candidates_When_an_audit_is_planned_Then_the_message_says_which_can_be() =>
+        Assert.Contains("chorus.method must be popri or popri-plus to be audited", Assert.Throws<SettingsException>(
+            () => AuditPlan.For(("test", ConfigurationFactory.ParseString("chorus.method = dp-sgd")), Claim, null, 1e-5, 10, 32, 1)).Message, StringComparison.Ordinal);
 
     [Fact]
     public async Task Given_cryptographic_noise_on_three_nodes_When_audited_Then_the_claim_stands()
@@ -115,6 +138,10 @@ public sealed class AuditRunTests : IDisposable
     private static AuditPlan Plan(int rounds = 20, int canaries = 64, ulong? seed = 1) =>
         AuditPlan.For(HoconFiles.Run("quickstart"), Claim, null, 1e-5, rounds, canaries, seed);
 
+    private static AuditPlan Subspace(string votes) => AuditPlan.For(
+        ("test", ConfigurationFactory.ParseString($"chorus {{ method = popri-plus, popri.votes = {votes}, popri.rank-by = round, popri.best-of = 1, popri.public-texts = off }}")),
+        Claim, null, 1e-5, rounds: 60, canaries: 32, seed: 1);
+
     private async Task RefutedAsync(AuditPlan plan)
     {
         var findings = await FindingsAsync(plan);
@@ -153,7 +180,19 @@ public sealed class AuditRunTests : IDisposable
         }
     }
 
-    private abstract class WrongScorer(CandidateScorer inner) : IVoteScorer
+    /// <summary>Votes three times as long as they may be: what a clipping length that is too small a divisor would make.</summary>
+    private sealed class LongScorer(SubspaceScorer inner) : WrongScorer(inner)
+    {
+        public override VoteKind Vote(ReadOnlySpan<float> textEmbeddings, Span<double> vote)
+        {
+            var kind = base.Vote(textEmbeddings, vote);
+            for (var i = 0; i < vote.Length; i++)
+                vote[i] *= 3;
+            return kind;
+        }
+    }
+
+    private abstract class WrongScorer(IVoteScorer inner) : IVoteScorer
     {
         public int Count => inner.Count;
 

@@ -30,6 +30,9 @@ public sealed class EveryMethodTests(ReferenceRun reference) : IDisposable
         Assert.Equal(method == "public", result["accuracy"]!["method"] is null);
         Assert.NotNull(result["accuracy"]!["floor"]);
         Assert.Equal(context.Plan.Rounds, result["rounds"]!.AsArray().Count);
+        var statement = (string)result["privacy"]!["statement"]!;
+        Assert.All(PromiseOf(method), words => Assert.Contains(words, statement, StringComparison.Ordinal));
+        Assert.Contains(System.Net.WebUtility.HtmlEncode(statement), File.ReadAllText(context.Folder.Report), StringComparison.Ordinal);
         var epsilon = (string)result["privacy"]!["epsilon"]!.ToString();
         if (method == "private")
             Assert.Equal("Infinity", epsilon);
@@ -42,6 +45,18 @@ public sealed class EveryMethodTests(ReferenceRun reference) : IDisposable
         else
             Assert.Empty(Journal.Manifests(context.Folder, "ledger"));
     }
+
+    /// <summary>What a method's report must say of what it releases (docs/privacy.md).</summary>
+    private static string[] PromiseOf(string method) => method switch
+    {
+        "popri" or "popri-plus" or "pe" or "pe-sft" => ["2 releases of summed client votes, each of L2 sensitivity 1 to adding or removing one client with all its texts", "discrete Gaussian noise", "composed exactly", "The policy, the synthetic texts and the scores"],
+        "dp-fedavg" => ["2 releases of summed client updates, each clipped so that adding or removing one client with all its texts moves the sum by at most 1", "discrete Gaussian noise", "The trained model is a function"],
+        "dp-ftrl" => ["noise is correlated over 2 rounds, in which each client takes part 1 times at most", "turns that are public", "composed exactly"],
+        "dp-sgd" => ["3 steps of DP-SGD, in each of which a client with all its texts is one example", "with Gaussian noise", "an upper bound that holds while nobody learns who was drawn"],
+        "public" => ["Nothing of the private clients was released"],
+        "private" => ["This run promises nothing: the model was trained on the private texts themselves"],
+        _ => throw new ArgumentException($"no promise is known of {method}"),
+    };
 
     [Theory]
     [MemberData(nameof(MethodsOfRounds))]
@@ -109,12 +124,34 @@ public sealed class EveryMethodTests(ReferenceRun reference) : IDisposable
     [InlineData("chorus.method = dp-ftrl, chorus.clients { cohort = fixed, cohort-size = 5 }", "chorus.clients.cohort must be all under dp-ftrl")]
     [InlineData("chorus.method = dp-sgd, chorus.dp-sgd.batch = 24", "chorus.dp-sgd.batch must be at most the number of clients, 23, got 24")]
     [InlineData("chorus.popri.centre = prompt", "chorus.popri.centre must be auto or all where popri.release is candidates")]
-    [InlineData("chorus.popri.best-of = 2", "chorus.popri.best-of must be auto or 1 where popri.release is candidates")]
+    [InlineData("chorus.popri.votes = shift", "chorus.popri.votes must be auto or direction where popri.release is candidates")]
+    [InlineData("chorus.popri.best-of = 2", "chorus.popri.best-of must be auto or 1 where popri.votes is direction")]
+    [InlineData("chorus.popri { release = subspace, rank-by = all-rounds }", "chorus.popri.rank-by must be auto or round where popri.votes is direction")]
+    [InlineData("chorus.popri.public-texts = on", "chorus.popri.public-texts must be auto or off where popri.votes is direction")]
     [InlineData("chorus.privacy { epsilon = inf, noise-multiplier = 2 }", "chorus.privacy.noise-multiplier must be auto where privacy.epsilon is inf")]
     [InlineData("chorus.privacy { epsilon = inf, ledger = books }", "chorus.privacy.ledger must be empty where privacy.epsilon is inf")]
     [InlineData("chorus.federated.bands = 9", "chorus.federated.bands must be a whole number in [1, 8]")]
     public void Given_settings_of_a_method_that_do_not_go_together_When_prepared_Then_the_message_names_the_key(string more, string why) =>
         Assert.Contains(why, Assert.Throws<SettingsException>(() => New(more)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Given_public_texts_in_the_pool_When_the_product_is_drawn_Then_it_is_as_long_as_asked_for_and_holds_some_of_them()
+    {
+        using var context = New("chorus.method = popri-plus, chorus.popri.best-of = 3");
+        await RunAsync(new TestRun(), context);
+        var product = RunFolder.ReadJson<string[]>(context.Folder.Synthetic);
+        Assert.Equal(12, product.Length);
+        Assert.Contains(product, context.Corpus.Initial.Contains);
+        Assert.Contains(product, t => !context.Corpus.Initial.Contains(t));
+    }
+
+    [Fact]
+    public async Task Given_a_share_of_pairs_to_keep_When_tuned_Then_so_many_are_used()
+    {
+        using var context = New("chorus.method = popri, chorus.popri.keep-pairs = 0.5");
+        await RunAsync(new TestRun(), context);
+        Assert.Equal(2, (int)JsonNode.Parse(File.ReadAllText(context.Folder.Result))!["rounds"]![0]!["pairs"]!); // of 3
+    }
 
     private static string[] Releases(RunContext context) =>
         [.. Enumerable.Range(1, context.Plan.Rounds).Select(round => RunFolder.ReadJson<Release>(context.Folder.Release(round)).Sha256())];

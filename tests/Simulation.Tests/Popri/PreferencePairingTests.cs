@@ -59,6 +59,17 @@ public class PreferencePairingTests
     }
 
     [Fact]
+    public void Given_pairs_When_the_widest_are_kept_Then_those_with_the_largest_margins_stay_in_their_order()
+    {
+        PreferencePair[] pairs = [new(0, 0, 1), new(1, 3, 2), new(2, 4, 5), new(3, 6, 7)];
+        double[] scores = [9, 1, 0, 0.5, 3, 1, 5, 0];   // margins 8, 0.5, 2, 5
+        Assert.Equal([0, 3], PreferencePairing.Widest([.. pairs], scores, 0.5).Select(p => p.Prompt));
+        Assert.Equal([0], PreferencePairing.Widest([.. pairs], scores, 1e-9).Select(p => p.Prompt));
+        Assert.Equal(pairs, PreferencePairing.Widest([.. pairs], scores, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => PreferencePairing.Widest([.. pairs], scores, 0));
+    }
+
+    [Fact]
     public void Given_pairs_When_compared_without_noise_Then_ties_do_not_count_as_kept()
     {
         PreferencePair[] pairs = [new(0, 0, 1), new(1, 3, 2), new(2, 4, 5), new(3, 6, 7)];

@@ -60,14 +60,71 @@ public class SubspaceScorerTests
             for (int k = 0; k < count; k++)
                 Assert.Equal(expected[k] / norm, scores[k], 1e-8);
         }
+    }
 
-        static double[] Unit(ReadOnlySpan<float> row)
+    // The reference: U^T of the candidates' centred cosines with what the client's mean text is away from the candidates' mean, in plain loops.
+    [Fact]
+    public void Given_clients_When_voting_by_shift_Then_votes_say_how_far_their_mean_text_lies_and_far_ones_are_clipped()
+    {
+        const int Count = 60, Dimension = 12;
+        EmbeddingMatrix candidates = CandidateScorerTests.Random(Count, Dimension, 21);
+        var subspace = new SubspaceScorer(candidates, shift: true);
+        double[][] units = [.. Enumerable.Range(0, Count).Select(k => Unit(candidates.Row(k)))];
+        double[] mean = [.. Enumerable.Range(0, Dimension).Select(j => units.Average(u => u[j]))];
+        double typical = Math.Sqrt(units.Average(u => units.Sum(v => Math.Pow(Dot(Minus(v, mean), Minus(u, mean)), 2))));
+        Assert.Equal(0.65 * typical, subspace.Clip, 1e-9);
+        var lengths = new List<double>();
+        for (int client = 0; client < 20; client++)
         {
-            double[] values = [.. row.ToArray().Select(x => (double)x)];
-            double norm = Math.Sqrt(values.Sum(x => x * x));
-            return [.. values.Select(x => x / norm)];
+            EmbeddingMatrix texts = CandidateScorerTests.Random(1 + client, Dimension, 80 + client);
+            double[] own = [.. Enumerable.Range(0, Dimension).Select(j => Enumerable.Range(0, texts.Rows).Average(t => Unit(texts.Row(t))[j]))];
+            double[] cosines = [.. units.Select(u => Dot(Minus(u, mean), Minus(own, mean)))];
+            double length = Math.Max(subspace.Clip, Math.Sqrt(cosines.Sum(c => c * c)));
+            var vote = new double[subspace.Rank];
+            Assert.Equal(VoteKind.Counted, subspace.Vote(texts.Values.Span, vote));
+            lengths.Add(Math.Sqrt(vote.Sum(v => v * v)));
+            double[] scores = subspace.Scores(vote);
+            for (int k = 0; k < Count; k++)
+                Assert.Equal(cosines[k] / length, scores[k], 1e-8);
+        }
+
+        Assert.True(lengths.Max() <= 1 && lengths.Max() > 1 - 1e-9 && lengths.Min() < 0.7, string.Join(' ', lengths));
+    }
+
+    // What sensitivity rests on: whatever a client holds, what it adds to the integer sum has norm at most one unit, exactly.
+    [Theory]
+    [InlineData(1e-30f)]
+    [InlineData(1f)]
+    [InlineData(1e30f)]
+    public void Given_texts_made_to_be_far_When_voting_by_shift_Then_no_vote_is_longer_than_one(float size)
+    {
+        EmbeddingMatrix candidates = CandidateScorerTests.Random(50, 16, 31);
+        foreach (var subspace in new[] { new SubspaceScorer(candidates, shift: true), new SubspaceScorer(candidates, 10, shift: true) })
+        {
+            for (int client = 0; client < 64; client++)
+            {
+                // Along one candidate, against it, or along one coordinate: single texts are the farthest that a client can be.
+                float[] text = [.. candidates.Row(client % 50).ToArray().Select((x, j) => size * (client % 3 == 0 ? x : client % 3 == 1 ? -x : j == client % 16 ? 1 : 0))];
+                var vote = new double[subspace.Rank];
+                Assert.Equal(VoteKind.Counted, subspace.Vote(text, vote));
+                var units = new long[vote.Length];
+                FixedPointGrid.AddRounded(vote, units);
+                System.Numerics.BigInteger square = units.Aggregate(System.Numerics.BigInteger.Zero, (sum, u) => sum + ((System.Numerics.BigInteger)u * u));
+                Assert.True(square <= System.Numerics.BigInteger.Pow(FixedPointGrid.UnitsPerOne, 2), $"{square}");
+            }
         }
     }
+
+    private static double[] Unit(ReadOnlySpan<float> row)
+    {
+        double[] values = [.. row.ToArray().Select(x => (double)x)];
+        double norm = Math.Sqrt(values.Sum(x => x * x));
+        return [.. values.Select(x => x / norm)];
+    }
+
+    private static double[] Minus(double[] a, double[] b) => [.. a.Zip(b, (x, y) => x - y)];
+
+    private static double Dot(double[] a, double[] b) => a.Zip(b, (x, y) => x * y).Sum();
 
     [Fact]
     public void Given_groups_that_do_not_come_out_even_When_made_Then_refused() =>
