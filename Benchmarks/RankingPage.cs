@@ -9,7 +9,7 @@ internal sealed record RankingRow(string Flavour, int Clients, double Epsilon, d
 /// <summary>The ranking benchmark as a page of two pictures for each flavour.</summary>
 internal static class RankingPage
 {
-    private static readonly (string Name, string Ink)[] Releases = [("published", "series-2"), ("subspace", "series"), ("subspace, by prompt", "series-3")];
+    private static readonly (string Name, string Ink)[] Releases = [("published", "series-2"), ("subspace", "series"), ("by prompt", "series-3")];
 
     public static void Write(IReadOnlyList<RankingRow> rows, int clients, double epsilon, string file)
     {
@@ -29,7 +29,7 @@ internal static class RankingPage
             <header>
             <p class="kicker">Chorus benchmark "ranking" · synthesised corpora · 1,500 candidates in prompts of ten · six rounds share the budget</p>
             <h1>The same votes and the same epsilon, released in fewer dimensions, order more pairs rightly</h1>
-            <p class="lead">A pair is the best of a prompt against its fifth by released scores; it is right if the published votes without noise order it so. One half is guessing. Means over five draws of noise.</p>
+            <p class="lead">A pair is the best of a prompt against its fifth by released scores; it is right if the published votes without noise order it so. One half is guessing. By prompt: the subspace release of votes that are centred within each prompt. Means over five draws of noise.</p>
             </header>
             <section class="charts">
             {Html.Join(rows.GroupBy(r => r.Flavour).Select(g => Html.Of($"""
@@ -60,7 +60,7 @@ internal static class RankingPage
         chart.XTicks(x, t => FormattableString.Invariant($"{Math.Pow(2, t):0.##}"), axis);
         chart.YTicks([0.5, 0.6, 0.7, 0.8, 0.9, 1], y => Words.Percent(y, 0));
         double below = double.PositiveInfinity;
-        foreach (int series in Enumerable.Range(0, Releases.Length).OrderByDescending(i => rows[^1].Right[i]))
+        foreach (int series in Enumerable.Range(0, Releases.Length).OrderByDescending(i => rows.Sum(r => r.Right[i])))
         {
             double[] y = [.. rows.Select(r => r.Right[series])];
             var line = chart.Plot.Add.Scatter(x, y);
