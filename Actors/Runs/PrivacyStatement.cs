@@ -36,7 +36,7 @@ internal static class PrivacyStatement
         return settings.Method switch
         {
             Method.DpSgd => FormattableString.Invariant($"{settings.DpSgd.Steps} steps of DP-SGD, in each of which a client with all its texts is one example whose gradient counts with an L2 norm of at most {settings.DpSgd.Clip:g}, under {sampling}"),
-            Method.DpFtrl => FormattableString.Invariant($"{rounds} releases of summed client updates whose noise is correlated over {settings.Federated.Bands} rounds, in which each client takes part {context.Charges.All.Length} times at most and each time moves what is released by at most 1 in L2, under turns that are public"),
+            Method.DpFtrl => FormattableString.Invariant($"{rounds} releases of summed client updates whose noise is correlated over {settings.Federated.Bands} rounds, in which each client takes part {(context.Charges.All.Length == 1 ? "once" : $"{context.Charges.All.Length} times")} at most and each time moves what is released by at most 1 in L2, under turns that are public"),
             Method.DpFedAvg => FormattableString.Invariant($"{rounds} releases of summed client updates, each clipped so that adding or removing one client with all its texts moves the sum by at most 1 in units of the clipping threshold, under {sampling}"),
             _ => FormattableString.Invariant($"{rounds} releases of summed client votes, each of L2 sensitivity 1 to adding or removing one client with all its texts, under {sampling}"),
         };

@@ -134,7 +134,7 @@ public static class RunReport
             Delta = context.Delta,
             Budget = settings.Privacy.Epsilon,
             NoiseMultiplier = context.NoiseMultiplier,
-            Rounds = rounds,
+            Rounds = context.Charges.All.IsEmpty ? rounds : context.Charges.All.Sum(c => c.Event.Count),
             ReproducibleNoise = settings.Privacy.ReproducibleNoise,
             Sampling = sampling.ToString()!,
             LedgerEpsilon = shared ? ledger : null,

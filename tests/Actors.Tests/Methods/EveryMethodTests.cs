@@ -40,6 +40,7 @@ public sealed class EveryMethodTests(ReferenceRun reference) : IDisposable
             Assert.Equal("0", epsilon);
         else
             Assert.InRange(double.Parse(epsilon, System.Globalization.CultureInfo.InvariantCulture), 7.9, 8);
+        Assert.Equal(method switch { "public" or "private" => 0, "dp-sgd" => 3, "dp-ftrl" => 1, _ => 2 }, (int)result["privacy"]!["rounds"]!); // releases charged: steps, passes, rounds
         if (context.Charges.All.Length > 0)
             Assert.Equal(context.Charges.All.Length, (await Journal.SpendAsync(context)).Charges);
         else
@@ -51,7 +52,7 @@ public sealed class EveryMethodTests(ReferenceRun reference) : IDisposable
     {
         "popri" or "popri-plus" or "pe" or "pe-sft" => ["2 releases of summed client votes, each of L2 sensitivity 1 to adding or removing one client with all its texts", "discrete Gaussian noise", "composed exactly", "The policy, the synthetic texts and the scores"],
         "dp-fedavg" => ["2 releases of summed client updates, each clipped so that adding or removing one client with all its texts moves the sum by at most 1", "discrete Gaussian noise", "The trained model is a function"],
-        "dp-ftrl" => ["noise is correlated over 2 rounds, in which each client takes part 1 times at most", "turns that are public", "composed exactly"],
+        "dp-ftrl" => ["noise is correlated over 2 rounds, in which each client takes part once at most", "turns that are public", "composed exactly"],
         "dp-sgd" => ["3 steps of DP-SGD, in each of which a client with all its texts is one example", "with Gaussian noise", "an upper bound that holds while nobody learns who was drawn"],
         "public" => ["Nothing of the private clients was released"],
         "private" => ["This run promises nothing: the model was trained on the private texts themselves"],
