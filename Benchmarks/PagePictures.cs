@@ -40,6 +40,7 @@ internal static class PagePictures
             await page.SetViewportAsync(new ViewPortOptions { Width = 1280, Height = 900 });
             await page.GoToAsync(address, WaitUntilNavigation.DOMContentLoaded);
             await UntilAsync(page, "Round 3 of 6: the model learns");
+            await Task.Delay(TimeSpan.FromSeconds(2)); // until the step tells how far it is
             foreach (var (name, dark, width, height) in Pictures)
             {
                 await page.EmulateMediaFeaturesAsync([new MediaFeatureValue { MediaFeature = MediaFeature.PrefersColorScheme, Value = dark ? "dark" : "light" }]);

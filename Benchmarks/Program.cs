@@ -43,7 +43,7 @@ static int Usage()
           dp-layer
           dp-step     --shape llama-13b --layers 0 --batch 8 --seq 1024 --dtype float32|bfloat16 --methods none,fused,... --train linear|all|none --lora 0
                       --norm auto|gram|direct|kept --clipping PerLayer|Flat|AutoS --optimizer sgd|adamw --recording auto|on|off --rounds 5 --steps 6 (memory: one method alone)
-          page        --pairs 5 --rounds 6 --seconds 30
+          page        --pairs 5 --rounds 6 --seconds 30 (--pairs 0 --run DIR: the page alone, of a run that is done)
           page-pictures --out docs --chromium /usr/bin/chromium
           data-parallel  --device cuda --dtype bfloat16 --parts equal,noise,steps,dpo --shape llama-7b,llama-13b --layers 4 --batch 8 --seq 1024 --steps 8 --rounds 3
                       --ranks 0 (all) --collective auto|nccl|host --check-shape llama-1b --check-layers 2 --dpo-shape llama-1b --pairs 8 --pair-tokens 256

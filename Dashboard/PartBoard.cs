@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace Chorus.Dashboard;
 
@@ -20,6 +21,7 @@ internal sealed class PartBoard
     private TaskCompletionSource _changed = New();
     private long _version;
     private bool _closed;
+    private (long Since, long Version, bool Closed, byte[] Bytes) _news;
 
     /// <summary>Puts parts up; those that say what they said before change nothing.</summary>
     public void Post(IEnumerable<(string Id, string Markup)> parts)
@@ -72,6 +74,32 @@ internal sealed class PartBoard
     {
         lock (_lock)
             return ([.. _order.Select(id => _parts[id]).Where(p => p.Version > version)], _version, _closed, _changed.Task);
+    }
+
+    /// <summary>The same as a piece of an event stream: made once for all pages that have seen the same.</summary>
+    /// <returns>The piece, which ends with the version as its id, or, where nothing more comes, with the event <c>over</c>.</returns>
+    public (ReadOnlyMemory<byte> News, long Version, bool Closed, Task Changed) NewsSince(long version)
+    {
+        lock (_lock)
+        {
+            if ((_news.Since, _news.Version, _news.Closed) != (version, _version, _closed) || _news.Bytes is null)
+                _news = (version, _version, _closed, Encoding.UTF8.GetBytes(Written(version)));
+            return (_news.Bytes, _version, _closed, _changed.Task);
+        }
+    }
+
+    private string Written(long version)
+    {
+        var stream = new StringBuilder();
+        foreach (var part in _order.Select(id => _parts[id]).Where(p => p.Version > version))
+        {
+            stream.Append("event: ").Append(part.Id).Append('\n');
+            foreach (var line in part.Markup.AsSpan().EnumerateLines())
+                stream.Append("data: ").Append(line).Append('\n');
+            stream.Append('\n');
+        }
+
+        return (_closed ? stream.Append("event: over\ndata: \n\n") : stream.Append("event: beat\ndata: \nid: ").Append(SeenOf(_version)).Append("\n\n")).ToString();
     }
 
     // Whoever posts must not run the pages' continuations.

@@ -1,6 +1,4 @@
-using System.Net.ServerSentEvents;
 using System.Reflection;
-using System.Runtime.CompilerServices;
 using System.Text;
 using Chorus.Dashboard.Parts;
 using Microsoft.AspNetCore.Http;
@@ -93,7 +91,7 @@ internal sealed class Routes(PartBoard board, OpenPages pages, DashboardOptions 
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, ended);
             draw();
-            await TypedResults.ServerSentEvents(ChangesAsync(board.VersionOf(context.Request.Headers["Last-Event-ID"]), either.Token)).ExecuteAsync(context);
+            await FollowAsync(context, board.VersionOf(context.Request.Headers["Last-Event-ID"]), either.Token);
         }
         catch (OperationCanceledException)
         {
@@ -105,22 +103,17 @@ internal sealed class Routes(PartBoard board, OpenPages pages, DashboardOptions 
         }
     }
 
-    /// <summary>Each part as it changes. What changed twice while the page was slow is sent once.</summary>
+    /// <summary>Sends parts as they change, all that is new in one piece. What changed twice while the page was slow is sent once.</summary>
     /// <param name="seen">The version that the page has.</param>
-    private async IAsyncEnumerable<SseItem<string>> ChangesAsync(long seen, [EnumeratorCancellation] CancellationToken ct)
+    private async Task FollowAsync(HttpContext context, long seen, CancellationToken ct)
     {
+        context.Response.ContentType = "text/event-stream";
         while (true)
         {
-            var (parts, version, closed, changed) = board.Since(seen);
-            foreach (var part in parts)
-                yield return new SseItem<string>(part.Markup, part.Id);
+            var (news, version, closed, changed) = board.NewsSince(seen);
+            await context.Response.Body.WriteAsync(news, ct);
             if (closed)
-            {
-                yield return new SseItem<string>("", "over");
-                yield break;
-            }
-
-            yield return new SseItem<string>("", "beat") { EventId = board.SeenOf(version) };
+                return;
             seen = version;
             await Task.WhenAny(changed, Task.Delay(BeatEvery, ct));
             ct.ThrowIfCancellationRequested();

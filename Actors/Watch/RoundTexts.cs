@@ -14,11 +14,12 @@ public sealed record JudgedPair(string Chosen, string Rejected, double Margin);
 /// so showing them tells nothing of a client that these did not.
 /// </summary>
 /// <param name="Round">The round of the candidates.</param>
-/// <param name="Pairs">Chosen beside rejected, the widest apart first; empty while the round's votes are out.</param>
+/// <param name="PairsRound">The last round whose pairs are made; 0 while none is.</param>
+/// <param name="Pairs">Chosen beside rejected of that round, the widest apart first.</param>
 /// <param name="Before">What it wrote before the first tuning.</param>
 /// <param name="Now">What it writes in this round; of the same prompts as <paramref name="Before"/> once the run is over.</param>
 /// <param name="SamePrompts">Whether the last two are answers to the same prompts.</param>
-public sealed record RoundTexts(int Round, ImmutableArray<JudgedPair> Pairs, ImmutableArray<string> Before, ImmutableArray<string> Now, bool SamePrompts)
+public sealed record RoundTexts(int Round, int PairsRound, ImmutableArray<JudgedPair> Pairs, ImmutableArray<string> Before, ImmutableArray<string> Now, bool SamePrompts)
 {
     private const int Shown = 4;
 
@@ -33,21 +34,22 @@ public sealed record RoundTexts(int Round, ImmutableArray<JudgedPair> Pairs, Imm
         if (state.Rounds is not [.., var last] || !facts.Plan.WritesTexts)
             return null;
         var folder = facts.Folder;
-        var (judged, written) = (last.Release is not null && (IsEvolution(facts) || File.Exists(folder.Pairs(last.Round))), state.Synthetic is not null && File.Exists(folder.Samples));
-        if (shown is not null && (shown.Round, shown.Pairs.Length > 0, shown.SamePrompts) == (last.Round, judged, written))
+        var judged = state.Rounds.LastOrDefault(r => r.Release is not null && (IsEvolution(facts) || File.Exists(folder.Pairs(r.Round))))?.Round ?? 0;
+        var written = state.Synthetic is not null && File.Exists(folder.Samples);
+        if (shown is not null && (shown.Round, shown.PairsRound, shown.SamePrompts) == (last.Round, judged, written))
             return shown;
         try
         {
             var candidates = RunFolder.ReadJson<CandidateFile>(folder.Candidates(last.Round));
-            var pairs = judged ? Judged(facts, candidates) : [];
+            var pairs = judged == 0 ? [] : Judged(facts, judged == last.Round ? candidates : RunFolder.ReadJson<CandidateFile>(folder.Candidates(judged)));
             if (written)
             {
                 var samples = RunFolder.ReadJson<SampleFile>(folder.Samples);
-                return new RoundTexts(last.Round, pairs, First(samples.Before), First(samples.After), SamePrompts: true);
+                return new RoundTexts(last.Round, judged, pairs, First(samples.Before), First(samples.After), SamePrompts: true);
             }
 
             var first = last.Round == 1 ? candidates : RunFolder.ReadJson<CandidateFile>(folder.Candidates(1));
-            return new RoundTexts(last.Round, pairs, OnePerPrompt(first), last.Round == 1 ? [] : OnePerPrompt(candidates), SamePrompts: false);
+            return new RoundTexts(last.Round, judged, pairs, OnePerPrompt(first), last.Round == 1 ? [] : OnePerPrompt(candidates), SamePrompts: false);
         }
         catch (Exception e) when (e is IOException or InvalidDataException)
         {

@@ -58,7 +58,8 @@ internal static class ClusterPart
         NodeStatus.Joining => "joining",
         NodeStatus.Leaving => "leaving",
         _ when n.Vitals is not { } v => "up",
-        _ when n.Roles.Contains("client") => n.VotesPerSecond >= 1 ? $"{Words.Counted(n.Vitals!.Shards, "shard")}, {Words.Count((long)Math.Round(n.VotesPerSecond))} votes/s" : $"{Words.Counted(n.Vitals!.Shards, "shard")}, {Bytes(n.Vitals.MemoryBytes)}",
+        // A box has room for some twenty letters; the table has every figure.
+        _ when n.Roles.Contains("client") => n.VotesPerSecond >= 1 ? $"{Words.Count((long)Math.Round(n.VotesPerSecond))} votes/s" : $"{Words.Counted(n.Vitals!.Shards, "shard")}, {Bytes(n.Vitals.MemoryBytes)}",
         _ => Bytes(n.Vitals!.MemoryBytes),
     };
 

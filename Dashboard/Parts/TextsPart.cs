@@ -10,13 +10,13 @@ internal static class TextsPart
         ? Html.Of($"""<p class="nothing">No candidate is written yet.</p>""")
         : Html.Of($"""
             <div class="charts two">
-            <div class="card"><h3>Chosen beside rejected, round {texts.Round}</h3><p>The pairs that the clients' noised votes put widest apart.</p>{Pairs(texts)}</div>
+            <div class="card"><h3>Chosen beside rejected{(texts.PairsRound > 0 ? $", round {texts.PairsRound}" : "")}</h3><p>The pairs that the clients' noised votes put widest apart.</p>{Pairs(texts)}</div>
             {(texts.Now.IsEmpty ? Written(texts) : BeforeAndNow(texts))}
             </div>
             """);
 
     private static Html Pairs(RoundTexts texts) => texts.Pairs.IsEmpty
-        ? Html.Of($"""<p class="nothing">The clients' votes on this round are not in yet.</p>""")
+        ? Html.Of($"""<p class="nothing">{(texts.PairsRound > 0 ? "This round's release tells no pairs apart." : "The clients have not chosen yet.")}</p>""")
         : Beside("chosen", "rejected", texts.Pairs.Select(p => (p.Chosen, p.Rejected, double.IsFinite(p.Margin) ? $"mean votes {Words.Short(p.Margin)} apart" : "")), firstIsMarked: true);
 
     private static Html Written(RoundTexts texts) => Html.Of($"""

@@ -31,9 +31,10 @@ internal static class TilesPart
 
     private static Html Distance(RunView view)
     {
-        var all = view.History.State.Rounds.Where(r => r.Evaluated?.Fid is not null).Select(r => r.Evaluated!.Fid!.Value).ToArray();
+        // Beside those of the rounds it says nothing: it is of another number of texts, on which the distance depends.
         if (view.History.State.Synthetic?.Fid is { } end)
-            all = [.. all, end];
+            return Tile(Words.Short(end), "Fréchet distance of the synthetic texts");
+        var all = view.History.State.Rounds.Where(r => r.Evaluated?.Fid is not null).Select(r => r.Evaluated!.Fid!.Value).ToArray();
         return all switch
         {
             [] => Tile(Words.Unknown, "Fréchet distance, from round 1 on"),
@@ -66,7 +67,7 @@ internal static class TilesPart
             return Tile(Words.Count((long)Math.Round(now)), "votes a second, now");
         var last = view.History.State.Rounds.LastOrDefault(r => r.Release is not null)?.Release;
         return last is { FeedbackSeconds: > 0 }
-            ? Tile(Words.Count((long)(last.ClientsCounted / last.FeedbackSeconds)), "votes a second in the last round")
+            ? Tile(Words.Count((long)Math.Round(last.ClientsCounted / last.FeedbackSeconds)), "votes a second in the last round")
             : Tile(Words.Unknown, "votes a second");
     }
 

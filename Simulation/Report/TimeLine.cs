@@ -18,7 +18,8 @@ internal static class TimeLine
     /// <summary>Steps across the line that can be told apart.</summary>
     private const int Columns = 1000;
 
-    private const int MostRoundLabels = 24;
+    /// <summary>Share of the line that a round's number needs, on a phone: rounds nearer to the one before go without.</summary>
+    private const double RoomForRound = 0.05;
 
     private static readonly double[] Steps =
         [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800];
@@ -33,7 +34,7 @@ internal static class TimeLine
     /// <param name="title">What it shows, for those who do not see it.</param>
     /// <param name="lanes">Their names, from the top.</param>
     /// <param name="bars">In any order.</param>
-    /// <param name="rounds">When each round began, seconds.</param>
+    /// <param name="rounds">When each round began, seconds; ascending.</param>
     public static Html Draw(string id, string title, IReadOnlyList<string> lanes, IReadOnlyList<Bar> bars, IReadOnlyList<(int Round, double At)> rounds)
     {
         double length = Math.Max(1, bars.Count == 0 ? 1 : bars.Max(b => b.To));
@@ -45,9 +46,12 @@ internal static class TimeLine
             svg.Add(Html.Of($"""<text class="tick" x="{Percent(tick, length)}" y="{height - 5}" text-anchor="{(tick == 0 ? "start" : "middle")}">{Time(tick)}</text>"""));
         }
 
-        int every = 1 + (rounds.Count - 1) / MostRoundLabels;
-        foreach (var (round, at) in rounds.Where((_, i) => i % every == 0))
+        double last = double.NegativeInfinity;
+        foreach (var (round, at) in rounds)
         {
+            if (at - last < RoomForRound * length)
+                continue;
+            last = at;
             svg.Add(Html.Of($"""<line class="stroke-round" x1="{Percent(at, length)}" x2="{Percent(at, length)}" y1="{Top - 4}" y2="{height - Bottom}"/>"""));
             svg.Add(Html.Of($"""<text class="tick" x="{Percent(at, length)}" y="{Top - 6}" dx="2">{round}</text>"""));
         }

@@ -1,3 +1,5 @@
+using System.Net.ServerSentEvents;
+
 namespace Chorus.Dashboard.Tests;
 
 public sealed class PartBoardTests
@@ -37,6 +39,27 @@ public sealed class PartBoardTests
         board.Close();
         Assert.True(changed.IsCompleted);
         Assert.True(board.Since(0).Closed);
+    }
+
+    [Fact]
+    public void Given_pages_that_saw_the_same_When_something_is_new_Then_one_piece_tells_all_of_them()
+    {
+        var board = new PartBoard();
+        board.Post([("a", "one\ntwo\r\nthree\rfour"), ("b", "")]);
+        var (news, version, closed, _) = board.NewsSince(0);
+        SseItem<string>[] read = [.. SseParser.Create(new MemoryStream(news.ToArray())).Enumerate()];
+        Assert.False(closed);
+        Assert.Equal([("a", "one\ntwo\nthree\nfour"), ("b", ""), ("beat", "")], read.Select(e => (e.EventType, e.Data)));
+        Assert.Equal(version, board.VersionOf(read[^1].EventId));
+        Assert.Equal(news, board.NewsSince(0).News); // the same memory, not a copy
+
+        board.Post([("b", "2")]);
+        Assert.Equal(["b", "beat"], Types(board.NewsSince(version).News));
+        Assert.Equal(["a", "b", "beat"], Types(board.NewsSince(0).News));
+        board.Close();
+        Assert.Equal(["b", "over"], Types(board.NewsSince(version).News));
+
+        static IEnumerable<string> Types(ReadOnlyMemory<byte> news) => SseParser.Create(new MemoryStream(news.ToArray())).Enumerate().Select(e => e.EventType);
     }
 
     [Fact]

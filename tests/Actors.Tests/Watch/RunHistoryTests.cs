@@ -92,6 +92,22 @@ public sealed class RunHistoryTests(ReferenceRun reference)
     }
 
     [Fact]
+    public void Given_a_round_whose_votes_are_out_When_its_texts_are_read_Then_the_pairs_are_those_of_the_round_before()
+    {
+        var view = FinishedRun.Read(reference.Folder, TimeProvider.System);
+        var (facts, done) = (view.Facts, view.History.State with { Synthetic = null });
+        var voting = done with { Rounds = [done.Rounds[0], done.Rounds[1] with { Release = null }] };
+
+        var first = RoundTexts.ReadIfNewer(facts, done with { Rounds = [done.Rounds[0]] }, shown: null)!;
+        var texts = RoundTexts.ReadIfNewer(facts, voting, first)!;
+        Assert.Equal((2, 1), (texts.Round, texts.PairsRound));
+        Assert.NotEmpty(texts.Pairs);
+        Assert.Equal(first.Pairs.AsEnumerable(), texts.Pairs);
+        Assert.Same(texts, RoundTexts.ReadIfNewer(facts, voting, texts));
+        Assert.Equal(2, RoundTexts.ReadIfNewer(facts, done, texts)!.PairsRound); // once its own are made
+    }
+
+    [Fact]
     public void Given_a_folder_without_a_run_When_read_Then_it_is_said()
     {
         using var folder = new TemporaryFolder();

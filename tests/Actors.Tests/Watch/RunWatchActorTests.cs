@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Akka.Actor;
+using Chorus.Actors.Hosting;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Tests.Support;
 using Chorus.Actors.Watch;
@@ -28,6 +29,7 @@ public sealed class RunWatchActorTests(ReferenceRun reference) : IDisposable
         Assert.Contains(views, v => v.Texts is { Round: 1, Pairs.Length: > 0, SamePrompts: false });
         Assert.True(last.Texts is { SamePrompts: true });
         Assert.Equal(3, last.Nodes.Length);
+        Assert.All(last.Nodes.SelectMany(n => n.Roles), role => Assert.Contains(role, NodeOptions.KnownRoles)); // and not the one that names the run
         Assert.Equal("the run is done", last.History.Log[^1].Text);
         // At the end everything comes at once: no view says that it is over and shows less than all.
         Assert.All(views.Where(v => v.Ended is not null), v => Assert.NotNull(v.History.State.Finished));

@@ -49,7 +49,7 @@ internal sealed class ExampleRun : IDisposable
             StepSince = At(at - 1),
             History = history,
             Budget = new BudgetBought(8, 20),
-            Texts = new RoundTexts(done + 1, [new JudgedPair(text, text + evil, 0.04), new JudgedPair(evil, text, 0.01)], [text, evil], [text, text], SamePrompts: false),
+            Texts = new RoundTexts(done + 1, done, [new JudgedPair(text, text + evil, 0.04), new JudgedPair(evil, text, 0.01)], [text, evil], [text, text], SamePrompts: false),
         };
         view = view.With(new StepBegan(Run, RunStep.CollectFeedback, done + 1), At(at - 1)).With(new RunProgress(Run, done + 1, "feedback", 11, 23, "3 of 6 blocks" + evil), At(at - 1));
         view = view.WithNode("127.0.0.1:4053" + evil, ["coordinator", "policy", "trainer"], NodeStatus.Up, At(1));

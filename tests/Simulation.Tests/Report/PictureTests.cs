@@ -43,7 +43,14 @@ public sealed partial class PictureTests
         var bars = Enumerable.Range(0, 1000).SelectMany(r => Enumerable.Range(1, 4).Select(l => new TimeLine.Bar(l, 10 * r + 2 * l, 10 * r + 2 * l + 2))).ToArray();
         string line = TimeLine.Draw("t", "words", Lanes, bars, [.. Enumerable.Range(0, 1000).Select(r => (r + 1, 10.0 * r))]).Markup;
         Assert.InRange(line.Length, 1000, 100_000);
-        Assert.InRange(Regex.Count(line, "stroke-round"), 10, 25);
+        Assert.InRange(Regex.Count(line, "stroke-round"), 10, 21);
+    }
+
+    [Fact]
+    public void Given_rounds_close_together_after_a_pause_When_drawn_Then_no_number_lies_on_another()
+    {
+        string line = TimeLine.Draw("t", "words", Lanes, [new(1, 0, 100)], [(1, 5), (2, 90), (3, 92), (4, 96)]).Markup;
+        Assert.Equal(["1", "2", "4"], Regex.Matches(line, "dx=\"2\">([0-9]+)<").Select(m => m.Groups[1].Value));
     }
 
     [Theory]
