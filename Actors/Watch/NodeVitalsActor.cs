@@ -80,14 +80,6 @@ public sealed class NodeVitalsActor : UntypedActor, IWithTimers
     private void Tell()
     {
         var now = Stopwatch.GetTimestamp();
-        foreach (var gone in _watchers.Where(w => w.Value < now).Select(w => w.Key).ToArray())
-            _watchers.Remove(gone);
-        if (_watchers.Count == 0)
-        {
-            Timers.Cancel(TickKey);
-            return;
-        }
-
         if (_told++ % ShardsEvery == 0)
             _shards.Tell(GetShardRegionStats.Instance); // the answer is for the next time
         var cpu = Environment.CpuUsage.TotalTime;
@@ -96,8 +88,16 @@ public sealed class NodeVitalsActor : UntypedActor, IWithTimers
         var vitals = new NodeVitals(
             _run, Stopwatch.GetElapsedTime(_born, now).TotalSeconds, double.IsFinite(share) ? Math.Clamp(share, 0, 1) : 0, Environment.WorkingSet,
             GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, Environment.ProcessorCount, _carried.Shards, _carried.Blocks, [.. _readings!.Now()]);
-        foreach (var watcher in _watchers.Keys)
+        // Also whose time is over: a node that is late tells each who asked once at least.
+        foreach (var (watcher, until) in _watchers.ToArray())
+        {
             watcher.Tell(vitals);
+            if (until < now)
+                _watchers.Remove(watcher);
+        }
+
+        if (_watchers.Count == 0)
+            Timers.Cancel(TickKey);
     }
 
     private sealed class Tick

@@ -2,7 +2,6 @@ using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
 using Chorus.Actors.Hosting;
-using Chorus.Actors.Membership;
 using static Chorus.Actors.Runs.RunProtocol;
 using static Chorus.Actors.Watch.RunWatchProtocol;
 using static Chorus.Actors.Watch.VitalsProtocol;
@@ -144,7 +143,7 @@ public sealed class RunWatchActor : UntypedActor, IWithTimers
             (_view, _ending) = (_view.With(ended, at), null);
     }
 
-    private RunView Node(Member member, NodeStatus status, DateTimeOffset at) => _view.WithNode(AddressOf(member.Address), member.Roles.Where(role => !Admission.NamesRun(role)), status, at);
+    private RunView Node(Member member, NodeStatus status, DateTimeOffset at) => _view.WithNode(AddressOf(member.Address), member.Roles.Where(role => !Membership.Admission.NamesRun(role)), status, at);
 
     private string AddressOf(Address address) => (address.Host is null ? _cluster.SelfAddress : address) is var a ? $"{a.Host}:{a.Port}" : "";
 

@@ -51,7 +51,7 @@ public sealed class PartBoardTests
         Assert.False(closed);
         Assert.Equal([("a", "one\ntwo\nthree\nfour"), ("b", ""), ("beat", "")], read.Select(e => (e.EventType, e.Data)));
         Assert.Equal(version, board.VersionOf(read[^1].EventId));
-        Assert.Equal(news, board.NewsSince(0).News); // the same memory, not a copy
+        Assert.True(news.Equals(board.NewsSince(0).News)); // the same memory, not a copy
 
         board.Post([("b", "2")]);
         Assert.Equal(["b", "beat"], Types(board.NewsSince(version).News));
