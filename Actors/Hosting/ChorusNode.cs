@@ -12,6 +12,7 @@ using Chorus.Actors.Candidates;
 using Chorus.Actors.Clients;
 using Chorus.Actors.Collection;
 using Chorus.Actors.Evaluation;
+using Chorus.Actors.Journals;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Membership;
 using Chorus.Actors.Methods;
@@ -22,7 +23,6 @@ using Chorus.Actors.Telemetry;
 using Chorus.Actors.Training;
 using Chorus.Actors.Watch;
 using Chorus.Gpu.Runtime;
-using Microsoft.Data.Sqlite;
 
 namespace Chorus.Actors.Hosting;
 
@@ -165,36 +165,19 @@ public sealed class ChorusNode : IAsyncDisposable
             """;
         if (options.Run is { } run)
         {
-            // One connection string for both stores.
-            var connection = ConnectionTo(run.Folder.Journal);
-            hocon += $$"""
-
-                akka.persistence.journal.sql.connection-string = "{{connection}}"
-                akka.persistence.snapshot-store.sql.connection-string = "{{connection}}"
-                """;
+            run.Journal.Prepare();
+            hocon += $"\n{run.Journal.Hocon}";
             if (run.Ledger is { } ledger)
-                hocon += $"\n{LedgerFiles.JournalPlugin}.connection-string = \"{ConnectionTo(ledger.Journal)}\"";
+            {
+                var shared = new SqliteJournal(ledger.Journal);
+                shared.Prepare();
+                hocon += $"\n{LedgerFiles.JournalPlugin}.connection-string = {RunJournal.Quoted(shared.Connection)}";
+            }
         }
 
         return ConfigurationFactory.ParseString(options.Overrides)
             .WithFallback(ConfigurationFactory.ParseString(hocon))
             .WithFallback(HoconFiles.Embedded("cluster.conf"));
-    }
-
-    /// <summary>A connection string, as HOCON quotes it. Cache=Private and a time-out let writers wait for each other.</summary>
-    private static string ConnectionTo(string journal)
-    {
-        UseWriteAheadLog(journal);
-        return $"Data Source={journal};Cache=Private;Default Timeout=30".Replace("\\", "\\\\", StringComparison.Ordinal);
-    }
-
-    private static void UseWriteAheadLog(string journal)
-    {
-        using var connection = new SqliteConnection($"Data Source={journal};Pooling=False");
-        connection.Open();
-        using var command = connection.CreateCommand();
-        command.CommandText = "PRAGMA journal_mode=WAL";
-        command.ExecuteNonQuery();
     }
 
     private static string[] RunRole(NodeOptions options) => options.Run is { } run && options.Roles.Contains("coordinator") ? [Admission.RoleOf(run.Run)] : [];

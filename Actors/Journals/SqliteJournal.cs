@@ -1,37 +1,45 @@
-using System.Diagnostics.CodeAnalysis;
-using System.Runtime.Serialization;
-using Chorus.Actors.Serialization;
+using System.Data.Common;
 using Chorus.Actors.Settings;
 using Microsoft.Data.Sqlite;
 
-namespace Chorus.Actors.Runs;
+namespace Chorus.Actors.Journals;
 
-/// <summary>Reads a SQLite journal from outside, without an actor system; a run that writes it may go on meanwhile.</summary>
-public static class JournalFile
+/// <summary>A journal in a file: of a run in its folder, or of a ledger that several runs share.</summary>
+/// <param name="file">The file.</param>
+public sealed class SqliteJournal(string file) : RunJournal
 {
-    /// <param name="file">The journal.</param>
-    /// <param name="persistenceId">Whose events.</param>
-    /// <returns>The events in their order, each with the time at which it was written.</returns>
-    /// <exception cref="SettingsException">The file is no journal.</exception>
-    [SuppressMessage("Security", "CA2100", Justification = "The statement is fixed.")]
-    public static IReadOnlyList<(T Event, DateTimeOffset At)> Read<T>(string file, string persistenceId)
+    public override string Name => $"the journal {file}";
+
+    public override string Hocon => Stores(Connection);
+
+    /// <summary>Cache=Private and a time-out let writers wait for each other.</summary>
+    internal string Connection => $"Data Source={file};Cache=Private;Default Timeout=30";
+
+    /// <summary>A file holds one run.</summary>
+    public override string IdOf(string actor) => actor;
+
+    public override bool Exists() => File.Exists(file);
+
+    public override void Prepare()
     {
         try
         {
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
+            using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
             connection.Open();
             using var command = connection.CreateCommand();
-            command.CommandText = "SELECT manifest, message, created FROM journal WHERE persistence_id = $id ORDER BY sequence_number";
-            command.Parameters.AddWithValue("$id", persistenceId);
-            using var reader = command.ExecuteReader();
-            var events = new List<(T, DateTimeOffset)>();
-            while (reader.Read())
-                events.Add(((T)ChorusSerializer.Read(reader.GetFieldValue<byte[]>(1), reader.GetString(0)), new DateTimeOffset(reader.GetInt64(2), TimeSpan.Zero)));
-            return events;
+            command.CommandText = "PRAGMA journal_mode=WAL";
+            command.ExecuteNonQuery();
         }
-        catch (Exception e) when (e is SqliteException or SerializationException)
+        catch (SqliteException e)
         {
-            throw new SettingsException($"{file} cannot be read as a journal: {e.Message}");
+            throw new SettingsException($"{Name} cannot be written: {e.Message}; is its disk full or read-only? A run can also keep its journal on a server: chorus.journal.kind = postgresql");
         }
+    }
+
+    protected override DbConnection Open()
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
+        connection.Open();
+        return connection;
     }
 }

@@ -72,7 +72,7 @@ public abstract class DeviceActor : UntypedActor
             Self,
             success: answer => new Done(request, asker, answer),
             failure: e => new Done(request, asker, new StepFailed(
-                request.Run, stage, IsUsers(e) ? Cause(e).Message : Cause(e).ToString(), IsUsers(e))));
+                request.Run, stage, IsUsers(e) || Cause(e) is IOException or UnauthorizedAccessException ? Cause(e).Message : Cause(e).ToString(), IsUsers(e))));
     }
 
     private static Exception Cause(Exception e) => e is AggregateException { InnerExceptions: [var inner] } ? Cause(inner) : e;

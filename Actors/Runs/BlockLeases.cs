@@ -179,6 +179,13 @@ public sealed class BlockLeases
         _pending.Clear();
     }
 
+    /// <summary>Closes the round without the collectors that did not hand over what they hold: they are given up, and their blocks are out of it.</summary>
+    public void DropGranted()
+    {
+        Revoke(_ => true);
+        DropPending();
+    }
+
     /// <summary>Which attempt at the round a lease belongs to.</summary>
     public static int AttemptOf(long lease) => (int)(lease >> AttemptShift);
 

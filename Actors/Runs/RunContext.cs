@@ -1,5 +1,6 @@
 using System.Globalization;
 using Chorus.Actors.Embedding;
+using Chorus.Actors.Journals;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Methods;
 using Chorus.Actors.Settings;
@@ -26,6 +27,9 @@ public sealed record RunContext(
     string Run, RunSettings Settings, string SettingsSha256, RunFolder Folder, FederatedCorpus Corpus, int Clients, double NoiseMultiplier,
     double Delta, string Instance, LedgerFiles? Ledger) : IDisposable
 {
+    /// <summary>Where the run's events are kept.</summary>
+    public RunJournal Journal { get; } = RunJournal.Of(Folder, Settings.Journal, Instance);
+
     /// <summary>The blocks of the run's clients.</summary>
     public BlockLayout Layout { get; } = new(Clients, Settings.Clients.BlockSize);
 

@@ -45,7 +45,7 @@ public sealed partial class RunCoordinatorActor
         Command<PartialSum>(IsThisRound, Merge);
         Command<BlockProtocol.BlockFailed>(f => f.Run == _context.Run && f.Round == Round && _leases is not null, f => End(RunOutcome.Failed, f.Reason));
         Command<LeaseAgain>(_ => { LeasePending(); AskPartials(); });
-        Command<DeadlineReached>(d => d.Round == Round && _leases is not null, _ => CloseAtDeadline());
+        Command<DeadlineReached>(d => d.Round == Round && _leases is not null, CloseAtDeadline);
         Command<ClusterEvent.MemberRemoved>(Lost);
         Command<ArrayRead>(r => !_over && _state.Next(_context.Plan) is (RunStep.CollectFeedback, var round) && round == r.Round, StartLeasing);
         Command<LedgerProtocol.ChargeAccepted>(Paid);
@@ -107,7 +107,7 @@ public sealed partial class RunCoordinatorActor
             attempt);
         _source.Tell(new CandidateSourceActor.Serve(candidates.Sha256, read.Bytes));
         Timers.StartPeriodicTimer(LeaseKey, LeaseAgain.Instance, LeaseAgainEvery);
-        Timers.StartSingleTimer(DeadlineKey, new DeadlineReached(candidates.Round), _context.Settings.Clients.RoundDeadline);
+        Timers.StartSingleTimer(DeadlineKey, new DeadlineReached(candidates.Round, Last: false), _context.Settings.Clients.RoundDeadline);
         LeasePending();
     }
 
@@ -275,20 +275,30 @@ public sealed partial class RunCoordinatorActor
         }).PipeTo(Self, failure: e => new Policy.StepFailed(context.Run, "release", e.Message, BadInput: false));
     }
 
-    private void CloseAtDeadline()
+    /// <summary>
+    /// Nobody is asked any more. Nodes that have counted clients get a tenth of the time again to hand over their sums: one that is
+    /// slow, and not dead, would else hold the round for ever.
+    /// </summary>
+    private void CloseAtDeadline(DeadlineReached reached)
     {
-        var (granted, sampled) = (_leases!.ClientsGranted, _leases.ClientsSampled);
-        if (granted >= _context.Settings.Clients.Quorum * sampled && granted > 0)
-        {
-            _trace.Mark("deadline passed");
-            _log.Warning("round {0} closes at its deadline with {1} of {2} clients", Round, granted, sampled);
-            _leases.DropPending();
-            AskPartials();
-        }
+        if (_charging)
+            return;
+        if (reached.Last)
+            _leases!.DropGranted();
         else
+            _leases!.DropPending();
+        var (counted, sampled) = (_leases.ClientsGranted, _leases.ClientsSampled);
+        if (counted == 0 || counted < _context.Settings.Clients.Quorum * sampled)
         {
-            End(RunOutcome.Failed, $"round {Round} reached its deadline with {granted} of {sampled} clients, below the quorum; are enough client nodes up? Go on with --resume");
+            End(RunOutcome.Failed, $"round {Round} reached its deadline with {counted} of {sampled} clients, below the quorum; are enough client nodes up? Go on with --resume");
+            return;
         }
+
+        _trace.Mark("deadline passed");
+        _log.Warning("round {0} closes at its deadline with {1} of {2} clients", Round, counted, sampled);
+        if (!reached.Last)
+            Timers.StartSingleTimer(DeadlineKey, reached with { Last = true }, _context.Settings.Clients.RoundDeadline / 10);
+        AskPartials();
     }
 
     private void Lost(ClusterEvent.MemberRemoved removed)
@@ -296,6 +306,8 @@ public sealed partial class RunCoordinatorActor
         // A claim of that node may still be on its way; granted now, nobody would ever deliver it.
         var node = CollectorNames.Of(removed.Member.UniqueAddress);
         _lostNodes.Add(node);
+        if (_asked is { } asked && removed.Member.Roles.Overlaps(["policy", "trainer"]) && !_over)
+            Again(asked); // who was at it may be gone, and another has its place
         if (_leases is null || _over)
             return;
         var revoked = _leases.Revoke(collector => CollectorNames.IsOf(collector, node));
@@ -314,7 +326,8 @@ public sealed partial class RunCoordinatorActor
         public static LeaseAgain Instance { get; } = new();
     }
 
-    private sealed record DeadlineReached(int Round);
+    /// <param name="Last">Whether it was so before.</param>
+    private sealed record DeadlineReached(int Round, bool Last);
 
     /// <summary>The round's array, read and checked, and what clients make of it.</summary>
     private sealed record ArrayRead(int Round, byte[] Bytes, IClientWork Work) : ClientProtocol.ILocal;

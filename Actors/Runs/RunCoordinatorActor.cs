@@ -37,6 +37,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     private readonly IActorRef _ledger;
     private readonly RunTrace _trace;
     private RunState _state = RunState.Empty;
+    private Repeat? _asked;
     private double _budget;
     private bool _over;
 
@@ -46,7 +47,9 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         _peers = peers;
         _trace = new RunTrace(context.Run, TimeProvider.System);
         _source = Context.ActorOf(CandidateSourceActor.Props(), "candidates");
-        _ledger = Context.Watch(Context.ActorOf(LedgerActor.Props(LedgerFiles.PersistenceId, context.Ledger is null ? "" : LedgerFiles.JournalPlugin), "ledger"));
+        _ledger = Context.Watch(Context.ActorOf(context.Ledger is null
+            ? LedgerActor.Props(context.Journal.IdOf(LedgerFiles.PersistenceId))
+            : LedgerActor.Props(LedgerFiles.PersistenceId, LedgerFiles.JournalPlugin), "ledger"));
         Recover<IEvent>(e => _state = _state.Apply(e));
         Command<GetRunDescription>(Describe);
         Command<CandidateProtocol.GetChunk>(get => _source.Forward(get));
@@ -64,7 +67,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         });
     }
 
-    public override string PersistenceId => RunPersistenceId;
+    public override string PersistenceId => _context.Journal.IdOf(RunPersistenceId);
 
     public ITimerScheduler Timers { get; set; } = null!;
 
@@ -93,10 +96,10 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     }
 
     protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
-        End(RunOutcome.Failed, $"the journal {_context.Folder.Journal} cannot be read: {reason.Message}");
+        End(RunOutcome.Failed, $"{_context.Journal.Name} cannot be read: {reason.Message}; once that is put right, go on with --resume");
 
     protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr) =>
-        End(RunOutcome.Failed, $"the journal {_context.Folder.Journal} cannot be written: {cause.Message}; nothing was lost, go on with --resume");
+        End(RunOutcome.Failed, $"{_context.Journal.Name} cannot be written: {cause.Message}; nothing was lost, go on with --resume");
 
     protected override void PostStop()
     {
@@ -114,7 +117,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         });
         Command<LedgerProtocol.PlanFits>(_ => Continue());
         Command<LedgerProtocol.LedgerRefused>(refused => End(RunOutcome.Failed, refused.Reason));
-        Command<Terminated>(_ => End(RunOutcome.Failed, $"the ledger's part of the journal {_context.Folder.Journal} cannot be read or written (the log says why); nothing is released that is not charged, go on with --resume"));
+        Command<Terminated>(_ => End(RunOutcome.Failed, $"the ledger's part of {_context.Journal.Name} cannot be read or written (the log says why); nothing is released that is not charged, go on with --resume"));
         Command<LedgerProtocol.ChargeRefused>(refused => End(RunOutcome.BudgetRefused, refused.Message));
     }
 
@@ -148,6 +151,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     private void Continue()
     {
         Timers.Cancel(RepeatKey);
+        _asked = null;
         var (step, round) = _state.Next(_context.Plan);
         if (HoldsBefore(step))
             return;
@@ -264,7 +268,8 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
     private void Request(IActorRef peer, PolicyProtocol.IRequest request)
     {
         peer.Tell(request);
-        Timers.StartSingleTimer(RepeatKey, new Repeat(peer, request), RepeatEvery);
+        _asked = new Repeat(peer, request);
+        Timers.StartSingleTimer(RepeatKey, _asked, RepeatEvery);
     }
 
     private void Again(Repeat repeat)

@@ -128,9 +128,14 @@ public sealed class RunFolder(string path)
 
             File.Move(temporary, file, overwrite: true);
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{file} cannot be written: {e.Message.TrimEnd('.')}; is its disk full or read-only? Nothing was lost: put that right and go on with --resume", e);
+        }
         finally
         {
-            File.Delete(temporary);
+            if (File.Exists(temporary)) // a disk that is read-only has its own word about deleting what is not there
+                File.Delete(temporary);
         }
     }
 

@@ -51,7 +51,7 @@ public static class RunPreparation
         {
             context.Dispose();
             if (e is IOException or UnauthorizedAccessException)
-                throw new SettingsException($"{run.Path} cannot be written: {e.Message}");
+                throw new SettingsException($"{run.Path} cannot be written: {(e.InnerException ?? e).Message}");
             throw;
         }
     }
@@ -169,6 +169,7 @@ public static class RunPreparation
             if (settings.Encoder.Checkpoint.Length > 0)
                 _ = context.Encoder; // a checkpoint that is gone or changed is told now, not in the middle of a round
             RunCheckpoints.Check(settings);
+            _ = context.Journal.Exists(); // a server that cannot be reached is told now too
             return context;
         }
         catch

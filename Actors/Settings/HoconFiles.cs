@@ -16,12 +16,15 @@ public static class HoconFiles
             .Order(StringComparer.Ordinal)];
 
     /// <summary>A file of the Hocon folder, by its path there.</summary>
-    public static Config Embedded(string path)
+    public static Config Embedded(string path) => Parse(path, Text(path));
+
+    /// <summary>The text of a file of the Hocon folder, by its path there.</summary>
+    public static string Text(string path)
     {
         using var stream = typeof(HoconFiles).Assembly.GetManifestResourceStream($"Hocon/{path}")
             ?? throw new SettingsException($"Chorus ships no Hocon/{path}");
         using var reader = new StreamReader(stream);
-        return Parse(path, reader.ReadToEnd());
+        return reader.ReadToEnd();
     }
 
     /// <summary>A run file: a path, or the name of one that ships with Chorus.</summary>

@@ -34,6 +34,8 @@ public sealed record RunSettings
 
     public required PrivacySettings Privacy { get; init; }
 
+    public required JournalSettings Journal { get; init; }
+
     public required EncoderSettings Encoder { get; init; }
 
     public required PolicyRunSettings Policy { get; init; }
@@ -71,6 +73,7 @@ public sealed record RunSettings
             Federated = FederatedSettings.From(read),
             DpSgd = DpSgdRunSettings.From(read),
             Privacy = PrivacySettings.From(read),
+            Journal = JournalSettings.From(read),
             Encoder = EncoderSettings.From(read),
             Policy = PolicyRunSettings.From(read, popri),
             SyntheticTexts = read.Int("synthetic.texts", 10, 1_000_000),

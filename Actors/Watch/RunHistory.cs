@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Chorus.Actors.Journals;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using static Chorus.Actors.Runs.RunProtocol;
@@ -33,8 +34,9 @@ public sealed record RunHistory(RunState State, ImmutableArray<PhaseSpan> Phases
     public static RunHistory Read(RunFolder folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        return File.Exists(folder.Journal)
-            ? JournalFile.Read<IEvent>(folder.Journal, RunCoordinatorActor.RunPersistenceId).Aggregate(Empty, (history, e) => history.Apply(e.Event, e.At))
+        var journal = RunJournal.In(folder);
+        return journal.Exists()
+            ? journal.Read<IEvent>(RunCoordinatorActor.RunPersistenceId).Aggregate(Empty, (history, e) => history.Apply(e.Event, e.At))
             : Empty;
     }
 
@@ -43,9 +45,12 @@ public sealed record RunHistory(RunState State, ImmutableArray<PhaseSpan> Phases
     public RunHistory Apply(IEvent e, DateTimeOffset at)
     {
         var phases = Phases;
-        if (Made(e) is var (round, step, seconds))
+        var made = Made(e);
+        if (at < Last)
+            at = Last.Value + Length(made?.Seconds ?? 0); // the clock was set back: what a phase measured of itself still holds
+        if (made is var (round, step, seconds))
         {
-            var from = at - TimeSpan.FromSeconds(Math.Max(0, double.IsFinite(seconds) ? seconds : 0));
+            var from = at - Length(seconds);
             if (Last is { } last && from < last)
                 from = last;
             if (e is CandidatesMade { Round: 1 } && Last is { } started && from - started > Noticeable)
@@ -56,6 +61,8 @@ public sealed record RunHistory(RunState State, ImmutableArray<PhaseSpan> Phases
         var said = Say(e);
         return new RunHistory(State.Apply(e), phases, said is null ? Log : Log.Add(new Happening(at, said.Value.Kind, said.Value.Text)), at);
     }
+
+    private static TimeSpan Length(double seconds) => TimeSpan.FromSeconds(double.IsFinite(seconds) ? Math.Clamp(seconds, 0, TimeSpan.FromDays(3650).TotalSeconds) : 0);
 
     private static (int Round, RunStep Step, double Seconds)? Made(IEvent e) => e switch
     {

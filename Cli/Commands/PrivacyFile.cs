@@ -1,3 +1,4 @@
+using Chorus.Actors.Journals;
 using Chorus.Actors.Ledger;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
@@ -26,8 +27,8 @@ internal static class PrivacyFile
         }
 
         var run = new RunFolder(source);
-        string[] journals = [LedgerFiles.JournalIn(run.Path), .. SharedLedgerOf(run), run.Journal];
-        var journal = journals.FirstOrDefault(File.Exists)
+        RunJournal[] journals = [.. new[] { LedgerFiles.JournalIn(run.Path) }.Concat(SharedLedgerOf(run)).Select(file => new SqliteJournal(file)), RunJournal.In(run)];
+        var journal = Array.Find(journals, j => j.Exists())
             ?? throw new SettingsException($"{run.Path} holds no ledger: give a run's folder, a shared ledger's folder, or a privacy history in JSON");
         var state = LedgerJournal.Read(journal);
         return (state.History, state.Budget!.Delta);

@@ -13,6 +13,7 @@ public static partial class HtmlReport
             <tbody>
             {Html.Join(run.Rounds.Select(r => Row(r, run.Diagnostics)))}
             </tbody></table></div>
+            {LeftOut(run)}
             {Turnouts(run)}
             <details><summary>Where each round's time went</summary><div class="scroll"><table>
             <thead><tr><th>round</th><th>generate</th><th>feedback</th><th>learn</th><th>evaluate</th></tr></thead>
@@ -25,6 +26,13 @@ public static partial class HtmlReport
             {Html.Join(run.Rounds.SelectMany(r => new[] { Hash(r, "clients counted", r.ClientsSha256), Hash(r, "candidates", r.CandidatesSha256), Hash(r, "released scores", r.ReleaseSha256) }))}
             </tbody></table></div></details>
             """);
+    }
+
+    /// <summary>Whom rounds closed without at their deadline: clients of nodes that were slow or lost.</summary>
+    private static Html LeftOut(RunResult run)
+    {
+        var rounds = run.Rounds.Where(r => r.ClientsCounted < r.ClientsSampled).ToArray();
+        return rounds.Length == 0 ? Html.Empty : Html.Of($"<p>{Words.Counted(rounds.Length, "round")} closed at the deadline, without {Words.Count(rounds.Sum(r => (long)r.ClientsSampled - r.ClientsCounted))} sampled clients in all; the table says which.</p>");
     }
 
     private static Html Turnouts(RunResult run) => run.Rounds.All(r => r.Turnout is null) ? Html.Empty : Html.Of($"""

@@ -47,6 +47,25 @@ public sealed class BlockLeasesTests
     }
 
     [Fact]
+    public void Given_a_collector_that_does_not_deliver_When_the_round_closes_without_it_Then_its_late_sum_and_claims_count_for_nothing()
+    {
+        var leases = NewLeases();
+        Assert.Equal(ClaimAnswer.Granted, leases.Claim(0, 1, "a"));
+        Assert.Equal(ClaimAnswer.Granted, leases.Claim(1, 1, "slow"));
+        Assert.True(leases.Merge(new PartialSum("run", 1, "a", [new(0, 1)], [7], ClientDigest.Of([0, 1, 2]), VoteTally.None)));
+        leases.DropPending();
+        Assert.False(leases.AllMerged);
+
+        leases.DropGranted();
+        Assert.True(leases.AllMerged);
+        Assert.Equal(ClientsPerBlock, leases.ClientsGranted);
+        Assert.False(leases.Merge(new PartialSum("run", 1, "slow", [new(1, 1)], [56], ClientDigest.Of([3, 4, 5]), VoteTally.None)));
+        Assert.Equal(ClaimAnswer.Revoked, leases.Claim(1, 1, "slow"));
+        Assert.Equal(ClaimAnswer.Denied, leases.Claim(1, 2, "b"));
+        Assert.Equal((7, 3), (leases.Sum[0], leases.Clients.Count));
+    }
+
+    [Fact]
     public void Given_a_partial_with_a_block_more_than_granted_When_merged_Then_it_is_refused()
     {
         var leases = NewLeases();

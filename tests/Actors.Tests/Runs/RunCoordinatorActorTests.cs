@@ -140,6 +140,53 @@ public sealed class RunCoordinatorActorTests : TestKit
         await ExpectMsgAsync<RunDescription>(Patience);
     }
 
+    // Its heart beats, so nobody gives it up; but what it counted does not come.
+    [Theory]
+    [InlineData(0.6, 16)]
+    [InlineData(0.9, 0)]
+    public async Task Given_a_node_that_is_slow_and_not_dead_When_the_deadline_is_long_past_Then_the_round_goes_on_without_it_or_fails(double quorum, int counted)
+    {
+        using var run = new TinyRunFolder(FormattableString.Invariant($"chorus.clients {{ round-deadline = 30m, quorum = {quorum} }}"));
+        var coordinator = Start(run.Context);
+        var leases = await FeedbackAsync(run, coordinator);
+        foreach (var lease in leases[..4])
+            await GrantAsync(coordinator, run, lease, "a/0");
+        foreach (var lease in leases[4..])
+            await GrantAsync(coordinator, run, lease, "slow/0");
+        await DeliverAsync(coordinator, run, leases[..4], "a/0");
+        Time.Advance(TimeSpan.FromMinutes(31));
+        await FishForMessageAsync<DeliverPartial>(d => d.Round == 1, Patience); // asked once more
+        if (counted == 0)
+        {
+            await AdvanceUntilAsync(TimeSpan.FromMinutes(4), () => _ended.HasMessages);
+            var ended = await EndAsync();
+            Assert.Equal(RunOutcome.Failed, ended.Outcome);
+            Assert.Contains("with 16 of 23 clients, below the quorum", ended.Message, StringComparison.Ordinal);
+            Assert.False(File.Exists(run.Folder.Release(1)));
+            return;
+        }
+
+        await AdvanceUntilAsync(TimeSpan.FromMinutes(4), () => _policy.HasMessages);
+        await _policy.ExpectMsgAsync<PolicyProtocol.TunePolicy>(Patience);
+        var release = RunFolder.ReadJson<Release>(run.Folder.Release(1));
+        Assert.Equal((23, counted), (release.ClientsSampled, release.ClientsCounted));
+    }
+
+    [Fact]
+    public async Task Given_a_policy_at_work_When_its_node_leaves_Then_whoever_takes_its_place_is_asked_at_once()
+    {
+        using var run = new TinyRunFolder();
+        var coordinator = Start(run.Context);
+        var request = await _policy.ExpectMsgAsync<PolicyProtocol.GenerateCandidates>(Patience);
+        var node = new UniqueAddress(new Address("akka.tcp", "chorus", "10.0.0.9", 4053), 77);
+        coordinator.Tell(new ClusterEvent.MemberRemoved(Removed(node, "client"), MemberStatus.Exiting));
+        coordinator.Tell(new ClusterEvent.MemberRemoved(Removed(node, "policy"), MemberStatus.Exiting));
+        Assert.Equal(request, await _policy.ExpectMsgAsync<PolicyProtocol.GenerateCandidates>(Patience)); // no time has passed
+        coordinator.Tell(new GetRunDescription(run.Context.Run), TestActor);
+        await ExpectMsgAsync<RunDescription>(Patience);
+        Assert.False(_policy.HasMessages);
+    }
+
     [Fact]
     public async Task Given_granted_blocks_When_their_node_is_lost_Then_they_are_leased_anew_and_its_late_claims_are_revoked()
     {
@@ -232,12 +279,12 @@ public sealed class RunCoordinatorActorTests : TestKit
     }
 
     /// <summary>Akka makes members for itself only.</summary>
-    private static Member Removed(UniqueAddress node)
+    private static Member Removed(UniqueAddress node, params string[] roles)
     {
         var create = typeof(Member).GetMethod(
             "Create", BindingFlags.Static | BindingFlags.NonPublic,
             [typeof(UniqueAddress), typeof(int), typeof(MemberStatus), typeof(ImmutableHashSet<string>), typeof(AppVersion)]);
-        return (Member)create!.Invoke(null, [node, 1, MemberStatus.Removed, ImmutableHashSet<string>.Empty, AppVersion.Zero])!;
+        return (Member)create!.Invoke(null, [node, 1, MemberStatus.Removed, ImmutableHashSet.Create(roles), AppVersion.Zero])!;
     }
 
     private IActorRef Start(RunContext context) =>

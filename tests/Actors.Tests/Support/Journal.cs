@@ -16,6 +16,13 @@ internal static class Journal
     public static void Cut(RunFolder folder, int events) => Execute(
         folder, $"DELETE FROM journal WHERE persistence_id = 'run' AND sequence_number > {events}");
 
+    /// <summary>From an event of a persistent actor on, nothing can be written any more, as to a disk that is read-only.</summary>
+    public static void MakeReadOnly(RunFolder folder, string persistenceId, int from) => Execute(
+        folder,
+        $"CREATE TRIGGER readonly BEFORE INSERT ON journal WHEN NEW.persistence_id = '{persistenceId}' AND NEW.sequence_number >= {from} BEGIN SELECT RAISE(ABORT, 'attempt to write a readonly database'); END");
+
+    public static void MakeWritable(RunFolder folder) => Execute(folder, "DROP TRIGGER readonly");
+
     /// <summary>Manifests of the events of a persistent actor, in order.</summary>
     public static string[] Manifests(RunFolder folder, string persistenceId)
     {

@@ -20,6 +20,12 @@ internal sealed class TestRun
     /// <summary>One node is all roles; of several, the first has all but the clients.</summary>
     public int Nodes { get; init; } = 1;
 
+    /// <summary>Roles of the nodes that are not the first; by default each is a client.</summary>
+    public IReadOnlyList<string[]>? Others { get; init; }
+
+    /// <summary>Roles of the first of several nodes.</summary>
+    public string[] First { get; init; } = ["coordinator", "policy", "trainer"];
+
     public PolicyFactory Policy { get; init; } = StubPolicy.Factory;
 
     /// <summary>HOCON over the settings of every node.</summary>
@@ -58,6 +64,31 @@ internal sealed class TestRun
 
     public ActorSystem System(int node) => _nodes[node].System;
 
+    /// <summary>The node on which an actor is.</summary>
+    public int NodeWith(string path) => Enumerable.Range(0, _nodes.Count).First(i =>
+        ((ExtendedActorSystem)_nodes[i].System).Provider.ResolveActorRef(ActorPath.Parse($"{Cluster.Get(_nodes[i].System).SelfAddress}{path}")) is ActorRefWithCell { IsTerminated: false });
+
+    /// <summary>Has one node more join.</summary>
+    /// <returns>Its number.</returns>
+    public async Task<int> JoinAsync(params string[] roles)
+    {
+        var address = Cluster.Get(_nodes[0].System).SelfAddress;
+        _nodes.Add(await ChorusNode.StartAsync(new NodeOptions
+        {
+            Roles = roles,
+            Policy = Policy,
+            ClientTrainers = StubTrainers.Factory,
+            LogLevel = "OFF",
+            Overrides = Hocon,
+            Retry = TimeSpan.FromMilliseconds(300),
+            SeedNodes = [$"{address.Host}:{address.Port}"],
+        }));
+        return _nodes.Count - 1;
+    }
+
+    /// <summary>Has a node leave in order.</summary>
+    public async Task LeaveAsync(int node) => await _nodes[node].DisposeAsync();
+
     /// <summary>Waits for the end no longer: the test has taken the first node down.</summary>
     public void Abandon() => _ended.TrySetResult(null);
 
@@ -84,7 +115,7 @@ internal sealed class TestRun
     {
         var first = await ChorusNode.StartAsync(new NodeOptions
         {
-            Roles = Nodes == 1 ? NodeOptions.KnownRoles : ["coordinator", "policy", "trainer"],
+            Roles = Nodes == 1 ? NodeOptions.KnownRoles : First,
             MinimumNodes = Nodes,
             Retry = TimeSpan.FromMilliseconds(300),
             LogLevel = "OFF",
@@ -99,19 +130,8 @@ internal sealed class TestRun
         var listener = first.System.ActorOf(Props.CreateBy(new ListenerProducer(ended, Progressed)));
         first.System.EventStream.Subscribe(listener, typeof(RunEnded));
         first.System.EventStream.Subscribe(listener, typeof(RunProgress));
-        var address = Cluster.Get(first.System).SelfAddress;
         for (var i = 1; i < Nodes; i++)
-        {
-            _nodes.Add(await ChorusNode.StartAsync(new NodeOptions
-            {
-                Roles = ["client"],
-                ClientTrainers = StubTrainers.Factory,
-                LogLevel = "OFF",
-                Overrides = Hocon,
-                Retry = TimeSpan.FromMilliseconds(300),
-                SeedNodes = [$"{address.Host}:{address.Port}"],
-            }));
-        }
+            await JoinAsync(Others?[i - 1] ?? ["client"]);
 
         void Progressed(RunProgress progress)
         {

@@ -7,12 +7,15 @@ using Google.Protobuf;
 namespace Chorus.Actors.Tests.Support;
 
 /// <summary>
-/// What a test does to the network between nodes: it reads every frame that is sent, or has a node go dark at a frame that
-/// the test names, as if its machine had lost its power just then.
+/// What a test does to the network between nodes: it reads every frame that is sent; has a node go dark at a frame that the
+/// test names, as if its machine had lost its power just then; loses, doubles and holds back what the test wants.
 /// </summary>
 internal sealed class Wire : IDisposable
 {
     private static readonly ConcurrentDictionary<string, Wire> Wires = new();
+
+    /// <summary>What manifests of messages between client nodes and the coordinator begin with.</summary>
+    private static readonly string[] Ours = ["collector/", "block/", "candidates/"];
 
     private readonly string _id = Guid.NewGuid().ToString("n");
     private readonly Func<string, bool>? _darkAt;
@@ -25,6 +28,9 @@ internal sealed class Wire : IDisposable
         _darkAt = darkAt;
         Wires[_id] = this;
     }
+
+    /// <summary>What becomes of a frame of Chorus' own; Akka's pass.</summary>
+    public Func<string, Fate> Fates { get; init; } = _ => Fate.Passes;
 
     /// <summary>Every frame that was sent, in the order of sending.</summary>
     public ConcurrentQueue<byte[]> Sent { get; } = [];
@@ -82,6 +88,12 @@ internal sealed class Wire : IDisposable
 
         public bool Passes(ByteString frame) => _wire.Passes(this, frame);
 
+        public Fate FateOf(ByteString frame)
+        {
+            var text = Encoding.Latin1.GetString(frame.ToByteArray());
+            return Ours.Any(manifest => text.Contains(manifest, StringComparison.Ordinal)) ? _wire.Fates(text) : Fate.Passes;
+        }
+
         public override async Task<(Address, TaskCompletionSource<IAssociationEventListener>)> Listen()
         {
             var (address, listener) = await _inner.Listen();
@@ -109,6 +121,7 @@ internal sealed class Wire : IDisposable
     {
         private readonly Tap _tap;
         private readonly AssociationHandle _inner;
+        private readonly Queue<ByteString> _held = [];
 
         public Link(Tap tap, AssociationHandle inner)
             : base(inner.LocalAddress, inner.RemoteAddress)
@@ -117,11 +130,44 @@ internal sealed class Wire : IDisposable
             ReadHandlerSource = inner.ReadHandlerSource;
         }
 
-        public override bool Write(ByteString payload) => !_tap.Passes(payload) || _inner.Write(payload);
+        /// <summary>What is held back goes out behind the next frame that is not.</summary>
+        public override bool Write(ByteString payload)
+        {
+            if (!_tap.Passes(payload))
+                return true;
+            lock (_held)
+            {
+                switch (_tap.FateOf(payload))
+                {
+                    case Fate.Lost:
+                        return true;
+                    case Fate.HeldBack:
+                        _held.Enqueue(payload);
+                        return true;
+                    case Fate.Doubled when !_inner.Write(payload):
+                        return false;
+                }
+
+                if (!_inner.Write(payload))
+                    return false;
+                while (_held.TryDequeue(out var late))
+                    _inner.Write(late);
+                return true;
+            }
+        }
 
         [Obsolete("Akka's base member is.")]
         public override void Disassociate() => _inner.Disassociate();
     }
+}
+
+/// <summary>What becomes of a frame.</summary>
+internal enum Fate
+{
+    Passes,
+    Lost,
+    Doubled,
+    HeldBack,
 }
 
 /// <summary>Made by Akka from its name in the settings.</summary>

@@ -39,6 +39,24 @@ public sealed class RunHistoryTests(ReferenceRun reference)
         Assert.All(history.Phases, p => Assert.True(p.From <= p.To));
     }
 
+    // An hour back in the middle of a round, and a day ahead at its end.
+    [Fact]
+    public void Given_a_clock_that_was_set_back_When_read_Then_phases_follow_each_other_and_last_as_long_as_they_measured()
+    {
+        var history = Example.Apply(
+            (new RunStarted("run", "s", "d", 23), 0),
+            (new CandidatesMade("run", 1, "c", 12, GenerateSeconds: 5), 5),
+            (new LeasingStarted("run", 1, 1), 5),
+            (Example.Release(1, seconds: 4), 9 - 3600),
+            (new PolicyAdvanced("run", 1, "a", 3, 3, 0.7, 0.6, 0.8, LearnSeconds: 10), 19 - 3600),
+            (new RoundEvaluated("run", 1, 0.3, 0.03, 1), 86_400));
+
+        Assert.Equal(
+            [(RunStep.Generate, 0.0, 5.0), (RunStep.CollectFeedback, 5, 9), (RunStep.Learn, 9, 19), (RunStep.Evaluate, 86_399, 86_400)],
+            history.Phases.Select(p => (p.Step, Example.Seconds(p.From), Example.Seconds(p.To))));
+        Assert.Equal(history.Log.Select(h => h.At).Order(), history.Log.Select(h => h.At));
+    }
+
     [Fact]
     public void Given_what_happened_When_read_Then_the_log_tells_what_is_notable_and_quotes_nothing()
     {

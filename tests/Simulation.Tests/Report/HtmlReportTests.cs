@@ -120,6 +120,15 @@ public sealed partial class HtmlReportTests
     }
 
     [Fact]
+    public void Given_rounds_that_closed_at_their_deadline_When_rendered_Then_the_report_says_how_many_clients_were_left_out()
+    {
+        var run = Example.Result();
+        var page = HtmlReport.Render(run with { Rounds = [Example.Round(1) with { ClientsCounted = 2_000 }, Example.Round(2), Example.Round(3)] });
+        Assert.Contains("2 rounds closed at the deadline, without 8 sampled clients in all", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("closed at the deadline", HtmlReport.Render(run with { Rounds = [Example.Round(1) with { ClientsCounted = 2_000 }] }), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Given_a_turnout_When_rendered_Then_who_was_asked_who_answered_and_who_was_late_is_drawn_and_listed()
     {
         RunResult result = Example.Result(3);
