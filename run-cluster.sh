@@ -14,10 +14,13 @@ coordinates, writes and learns; the others carry the clients), runs a simulation
 where its report is. Everything that it started is stopped when it ends, also on Ctrl-C.
 
 The cluster
-  --nodes N        Processes; default 3. 1 runs everything in one process.
+  --nodes N        Processes; default 3, with --hosts one a machine. 1 runs everything in one process.
   --port P         Port of the coordinating process; default: a free one from 4053 up.
-  --hosts A,B,C    A cluster of machines instead: prints the command for each, A coordinates.
+  --hosts A,B,C    A cluster of machines instead: prints the command for each process, A coordinates.
+                   More processes than machines go to one after the other, on ports from P up.
   --ssh            With --hosts: runs those commands over ssh (Chorus built in the same folder there).
+  --tls DIR        Encrypt, and let in only nodes with a certificate of this cluster's authority. Makes
+                   what DIR lacks ('chorus cluster init'); with --ssh copies to each machine its own.
   --yes            Install the .NET SDK into ~/.dotnet without asking, if it is missing.
   --no-build       Use what was built before (or the program that CHORUS_BIN names).
   --help           This text.
@@ -34,6 +37,11 @@ The run (handed to 'chorus simulate'; its --help says more)
   --dashboard [PORT]    A page that shows the run while it goes on; its address is printed.
   --dashboard-host H    Serves the page on this address; from other machines it needs its token.
 
+What watches over it (every process gets these)
+  --monitor [PORT] Health, readiness and Prometheus' metrics of each process, on ports from PORT up;
+                   default 9464. With --hosts on each machine's own address, else on 127.0.0.1.
+  --otlp URL       Metrics and traces to an OpenTelemetry collector.
+
 A training in place of a run
   --train ...      All that follows is handed to 'chorus train' (its --help says more), and the other
                    processes or machines are its trainers. GPUs of one machine need no cluster:
@@ -46,6 +54,7 @@ Examples
   ./run-cluster.sh --resume --out runs/mine              go on after a crash
   ./run-cluster.sh --dashboard                           with a page to watch it on
   ./run-cluster.sh --hosts 10.0.0.1,10.0.0.2,10.0.0.3    what to start on three machines
+  ./run-cluster.sh --hosts 10.0.0.1,10.0.0.2,10.0.0.3 --tls tls --ssh --monitor    starts it there
   ./run-cluster.sh --hosts 10.0.0.1,10.0.0.2 --train --checkpoint /models/llama --data /data/texts.txt --devices auto --epsilon 4 --out runs/dp
 
 Exit codes: those of 'chorus simulate' and 'chorus train': 0 done, 1 failed, 2 bad input, 3 budget refused.
@@ -57,7 +66,7 @@ fail() { printf 'run-cluster: %s\n' "$*" >&2; exit "${code:-1}"; }
 bad_input() { code=2 fail "$@"; }
 
 command=simulate role=client trainers=()
-nodes=3 port="" hosts="" over_ssh=no consent=ask build=yes
+nodes="" port="" hosts="" over_ssh=no consent=ask build=yes tls="" monitor="" otlp=""
 run=()
 while [ $# -gt 0 ]; do
     # --name=value is --name value.
@@ -73,12 +82,18 @@ while [ $# -gt 0 ]; do
             run+=("$1")
             shift
             if [[ "${1:-}" =~ ^[0-9]+$ ]]; then run+=("$1"); shift; fi ;;
-        --nodes | --port | --hosts | --dashboard-host | --run | --data | --out | --rounds | --clients | --seed | --epsilon | --ledger | --ledger-epsilon | --device | --set)
+        --monitor)
+            monitor=9464
+            shift
+            if [[ "${1:-}" =~ ^[0-9]+$ ]]; then monitor="$1"; shift; fi ;;
+        --nodes | --port | --hosts | --tls | --otlp | --dashboard-host | --run | --data | --out | --rounds | --clients | --seed | --epsilon | --ledger | --ledger-epsilon | --device | --set)
             [ $# -ge 2 ] || bad_input "$1 needs a value; see --help"
             case "$1" in
                 --nodes) nodes="$2" ;;
                 --port) port="$2" ;;
                 --hosts) hosts="$2" ;;
+                --tls) tls="$2" ;;
+                --otlp) otlp="$2" ;;
                 *) run+=("$1" "$2") ;;
             esac
             shift 2 ;;
@@ -96,8 +111,10 @@ if [ "$command" = train ]; then
     done
 fi
 
-[[ "$nodes" =~ ^[1-9][0-9]{0,2}$ ]] || bad_input "--nodes must be a whole number in [1, 999], got $nodes"
+[[ "$nodes" =~ ^([1-9][0-9]{0,2})?$ ]] || bad_input "--nodes must be a whole number in [1, 999], got $nodes"
 [[ "$port" =~ ^([1-9][0-9]{0,4})?$ ]] && [ "${port:-1}" -le 65535 ] || bad_input "--port must be in [1, 65535], got $port"
+[[ "$monitor" =~ ^([1-9][0-9]{0,4})?$ ]] && [ "${monitor:-1}" -le 65535 ] || bad_input "--monitor must be in [1, 65535], got $monitor"
+[ "$command" = simulate ] || [ -z "$monitor$otlp" ] || bad_input "--monitor and --otlp watch over a run, not over --train"
 [ "$over_ssh" = no ] || [ -n "$hosts" ] || bad_input "--ssh goes with --hosts A,B,C"
 
 # --- The SDK -----------------------------------------------------------------------------------
@@ -192,33 +209,73 @@ free_port() {
     fail "no free port from 4053 to 5052; name one with --port"
 }
 
+# --- What every process is told ----------------------------------------------------------------
+
+# The options of process $1 on host $2, beyond its own: certificate, monitor, collector.
+process_options() {
+    options=()
+    [ -z "$tls" ] || options+=(--tls "$tls/$2")
+    [ -z "$monitor" ] || options+=(--monitor "$((monitor + $1))")
+    [ -z "$monitor" ] || [ -z "$hosts" ] || options+=(--monitor-host "$2")
+    [ -z "$otlp" ] || options+=(--otlp "$otlp")
+}
+
+make_certificates() { "$chorus" cluster init --out "$tls" --hosts "$1" >/dev/null || fail "no certificates in $tls"; }
+
 # --- A cluster of machines ---------------------------------------------------------------------
 
-run_hosts() {
-    local list=() host i
+list=() commands=() ports=()
+
+plan_hosts() {
     IFS=, read -r -a list <<<"$hosts"
     [ "${#list[@]}" -ge 2 ] || bad_input "--hosts takes at least two machines, separated by commas; leave it out for this one alone"
-    local base="${port:-4053}" commands=() quoted=""
+    local count="${nodes:-${#list[@]}}" base="${port:-4053}" host i quoted="" extra options
+    [ "$count" -ge "${#list[@]}" ] || bad_input "--nodes $count is fewer than the ${#list[@]} machines of --hosts"
     [ "${#run[@]}" = 0 ] || quoted="$(printf ' %q' "${run[@]}")"
-    for i in "${!list[@]}"; do
-        host="${list[i]}"
+    for host in "${list[@]}"; do
         [[ "$host" =~ ^[A-Za-z0-9][A-Za-z0-9.-]*$ ]] || bad_input "--hosts: \"$host\" is neither a name nor an IPv4 address"
+    done
+    for ((i = 0; i < count; i++)); do
+        host="${list[i % ${#list[@]}]}"
+        ports+=($((base + i / ${#list[@]})))
+        process_options $((i / ${#list[@]})) "$host"
+        extra=""
+        [ "${#options[@]}" = 0 ] || extra="$(printf ' %q' "${options[@]}")"
         if [ "$i" = 0 ]; then
-            commands+=("$(printf '%q' "$chorus") $command --nodes ${#list[@]} --host $host --port $base$quoted")
+            commands+=("$(printf '%q' "$chorus") $command --nodes $count --host $host --port ${ports[i]}$extra$quoted")
         else
-            commands+=("$(printf '%q' "$chorus") node --roles $role${trainers[*]+ ${trainers[*]}} --host $host --port $base --seed-node ${list[0]}:$base")
+            commands+=("$(printf '%q' "$chorus") node --roles $role${trainers[*]+ ${trainers[*]}} --host $host --port ${ports[i]} --seed-node ${list[0]}:$base$extra")
         fi
     done
+}
 
-    if [ "$over_ssh" = no ]; then
-        say "Build Chorus on every machine (./run-cluster.sh --nodes 1 does), open port $base between them,"
-        say "copy --data (and a checkpoint) to the same path on each, and start, in any order:"
-        for i in "${!list[@]}"; do
-            say ""
-            say "on ${list[i]}:"
-            say "  ${commands[i]}"
+print_hosts() {
+    local i last="${ports[${#ports[@]} - 1]}" opened="port ${ports[0]}"
+    [ "$last" = "${ports[0]}" ] || opened="ports ${ports[0]} to $last"
+    say "Build Chorus on every machine (./run-cluster.sh --nodes 1 does), open $opened between them,"
+    say "copy --data (and a checkpoint) to the same path on each, and start, in any order:"
+    if [ -n "$tls" ]; then
+        say ""
+        say "first, here:"
+        say "  $(printf '%q' "$chorus") cluster init --out $(printf '%q' "$tls") --hosts $hosts"
+        say "  and copy $tls/HOST to the same path on each HOST, and nothing else of it"
+    fi
+    for i in "${!commands[@]}"; do
+        say ""
+        say "on ${list[i % ${#list[@]}]}:"
+        say "  ${commands[i]}"
+    done
+}
+
+run_hosts() {
+    local i host
+    if [ -n "$tls" ]; then
+        make_certificates "$hosts"
+        # Each machine gets its own key, over ssh, readable by its user alone.
+        for host in "${list[@]}"; do
+            tar -C "$tls" -cf - "$host" | ssh -o BatchMode=yes "$host" "umask 077 && mkdir -p $(printf '%q' "$tls") && tar -C $(printf '%q' "$tls") -xf -" \
+                || fail "the certificate could not be copied to $host"
         done
-        exit 0
     fi
 
     logs="$(mktemp -d "${TMPDIR:-/tmp}/chorus-cluster.XXXXXX")"
@@ -226,8 +283,9 @@ run_hosts() {
     trap 'on_signal 130' INT
     trap 'on_signal 143' TERM HUP
     # -tt: the far end hears of it when this end goes.
-    for ((i = 1; i < ${#list[@]}; i++)); do
-        ssh -tt -o BatchMode=yes "${list[i]}" "${commands[i]}" </dev/null >"$logs/${list[i]}.log" 2>&1 &
+    for ((i = 1; i < ${#commands[@]}; i++)); do
+        host="${list[i % ${#list[@]}]}"
+        ssh -tt -o BatchMode=yes "$host" "${commands[i]}" </dev/null >"$logs/$host-${ports[i]}.log" 2>&1 &
         carriers+=($!)
     done
     ssh -tt -o BatchMode=yes "${list[0]}" "${commands[0]}" </dev/null &
@@ -263,8 +321,12 @@ follow() {
 }
 
 run_here() {
+    local i options
+    nodes="${nodes:-3}"
+    [ -z "$tls" ] || make_certificates 127.0.0.1
+    process_options 0 127.0.0.1
     if [ "$nodes" = 1 ]; then
-        exec "$chorus" "$command" ${port:+--port "$port"} ${run[@]+"${run[@]}"}
+        exec "$chorus" "$command" ${port:+--port "$port"} ${options[@]+"${options[@]}"} ${run[@]+"${run[@]}"}
     fi
 
     port="${port:-$(free_port)}"
@@ -274,18 +336,20 @@ run_here() {
     trap 'on_signal 130' INT
     trap 'on_signal 143' TERM HUP
     # Background jobs share this terminal's output; Ctrl-C reaches this script, which stops them.
-    "$chorus" "$command" --nodes "$nodes" --port "$port" ${run[@]+"${run[@]}"} </dev/null &
+    "$chorus" "$command" --nodes "$nodes" --port "$port" ${options[@]+"${options[@]}"} ${run[@]+"${run[@]}"} </dev/null &
     simulation=$!
-    local i
     for ((i = 2; i <= nodes; i++)); do
-        "$chorus" node --roles "$role" ${trainers[@]+"${trainers[@]}"} --seed-node "127.0.0.1:$port" </dev/null >"$logs/node-$i.log" 2>&1 &
+        process_options $((i - 1)) 127.0.0.1
+        "$chorus" node --roles "$role" ${trainers[@]+"${trainers[@]}"} --seed-node "127.0.0.1:$port" ${options[@]+"${options[@]}"} </dev/null >"$logs/node-$i.log" 2>&1 &
         carriers+=($!)
     done
     follow
 }
 
-if [ -n "$hosts" ] && [ "$over_ssh" = no ]; then
-    run_hosts
+if [ -n "$hosts" ]; then
+    case "$tls" in "" | /*) ;; *) tls="$PWD/$tls" ;; esac # the same on every machine
+    plan_hosts
+    [ "$over_ssh" = yes ] || { print_hosts; exit 0; }
 fi
 require_sdk
 [ "$build" = no ] || build_chorus

@@ -29,6 +29,7 @@ internal static class Examples
         ["cluster"] = ["chorus cluster init --out tls --hosts 10.0.0.1,10.0.0.2", "chorus cluster status --node 10.0.0.1:4053"],
         ["init"] = ["chorus cluster init --out tls --hosts 10.0.0.1,10.0.0.2", "chorus cluster init --out tls --hosts 10.0.0.3      one host more, later"],
         ["status"] = ["chorus cluster status --node 10.0.0.1:4053 --tls tls/10.0.0.1", "chorus cluster status --json"],
+        ["health"] = ["chorus cluster health", "chorus cluster health --port 9465 --ready"],
         ["report"] = ["chorus report runs/mine"],
         ["data"] = ["chorus data synthesize --flavour biorxiv --clients 5000 --out my-data", "chorus data import popri-datasets --set bioarxiv --out my-data", "chorus data describe my-data"],
         ["synthesize"] = ["chorus data synthesize --flavour biorxiv --clients 5000 --seed 3 --out my-data"],

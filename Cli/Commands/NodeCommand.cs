@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Cluster;
 using Chorus.Actors.Hosting;
 using Chorus.Actors.Settings;
+using Chorus.Cli.Monitoring;
 using Chorus.Gpu.Runtime;
 
 namespace Chorus.Cli.Commands;
@@ -11,7 +12,7 @@ namespace Chorus.Cli.Commands;
 internal static class NodeCommand
 {
     private static readonly Option<string> Roles = new("--roles") { Description = "client, policy, trainer; separated by commas.", DefaultValueFactory = _ => "client" };
-    private static readonly Option<string?> Config = new("--config") { Description = "A HOCON file with node { host, port, roles, seed-nodes, tls, akka }; options win over it.", HelpName = "FILE" };
+    private static readonly Option<string?> Config = new("--config") { Description = "A HOCON file with node { host, port, roles, seed-nodes, tls, akka, monitor, monitor-host, otlp }; options win over it.", HelpName = "FILE" };
 
     private static readonly Option<string> Devices = new("--devices") { Description = "With the role trainer: what to train on, one rank each; cuda:0,cuda:1, cpu, or auto for every GPU there is.", DefaultValueFactory = _ => "auto", HelpName = "D,D" };
 
@@ -21,14 +22,17 @@ internal static class NodeCommand
     {
         var command = new Command("node", "Joins a cluster and carries clients (or the policy, or the trainer) for its run.") { Roles, Config, Devices };
         MemberOptions.AddTo(command);
+        NodeMonitor.AddTo(command);
         command.SetAction(InvokeAsync);
         return command;
     }
 
     private static async Task<int> InvokeAsync(ParseResult parsed, CancellationToken ct)
     {
-        var options = Options(parsed);
+        var file = parsed.GetValue(Config) is { } path ? NodeFile.Read(path) : null;
+        var options = Options(parsed, file);
         using var certificate = options.Tls;
+        await using var monitor = await NodeMonitor.StartAsync(parsed, file);
         if (options.Roles.Contains("policy"))
             TorchRuntime.Prepare();
         var seeds = string.Join(" or ", options.SeedNodes);
@@ -38,6 +42,7 @@ internal static class NodeCommand
         {
             // A node outlives the coordinator: when that is gone, it leaves and waits for the run to be resumed.
             await using var node = await ChorusNode.StartAsync(options);
+            monitor.Watch(node);
             var (joined, lost) = (Signal(), Signal());
             node.System.ActorOf(Props.Create(() => new CoordinatorWatch(joined, lost)), "coordinator-watch");
             var over = Task.WhenAny(lost.Task, node.System.WhenTerminated, node.TurnedAway, Task.Delay(Timeout.Infinite, ct));
@@ -58,9 +63,8 @@ internal static class NodeCommand
 
     private static TaskCompletionSource Signal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private static NodeOptions Options(ParseResult parsed)
+    private static NodeOptions Options(ParseResult parsed, NodeFile? file)
     {
-        var file = parsed.GetValue(Config) is { } path ? NodeFile.Read(path) : null;
         var roles = MemberOptions.Given(parsed, Roles) ? parsed.GetValue(Roles)! : file?.Roles ?? parsed.GetValue(Roles)!;
         var options = MemberOptions.Read(parsed, roles.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), file);
         if (options.Roles.Contains("coordinator"))

@@ -5,6 +5,7 @@ using Akka.Configuration;
 using Chorus.Actors.Hosting;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
+using Chorus.Cli.Monitoring;
 using Chorus.Cli.Progress;
 using Chorus.Gpu.Runtime;
 using TorchSharp;
@@ -36,6 +37,7 @@ internal static class SimulateCommand
             Run, Data, Out, Rounds, Clients, Seed, Epsilon, Ledger, LedgerEpsilon, Device, Set, Diagnostics, Resume, Nodes, RunPage.Port, RunPage.Host,
         };
         MemberOptions.AddTo(command);
+        NodeMonitor.AddTo(command);
         command.SetAction(InvokeAsync);
         return command;
     }
@@ -50,8 +52,10 @@ internal static class SimulateCommand
         using var certificate = options.Tls;
         ChorusNode.Check(options);
         RunPage.Check(parsed);
+        await using var monitor = await NodeMonitor.StartAsync(parsed);
         using var context = Prepare(parsed, progress, ct);
         await using var node = await ChorusNode.StartAsync(options with { Run = context });
+        monitor.Watch(node);
         progress.Say($"run {context.Run} in {context.Folder.Path}: {context.Clients:N0} clients, {context.Settings.Rounds} rounds, epsilon {context.Settings.Privacy.Epsilon.ToString(CultureInfo.InvariantCulture)} (noise multiplier {context.NoiseMultiplier.ToString("0.###", CultureInfo.InvariantCulture)})");
         if (nodes > 1)
             progress.Say($"waiting for {nodes - 1} more nodes: chorus node --roles client{(certificate is null ? "" : " --tls DIR")} --seed-node {node.Address}");

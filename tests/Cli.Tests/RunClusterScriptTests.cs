@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using Chorus.Cli.Tests.Support;
 
 namespace Chorus.Cli.Tests;
@@ -24,6 +27,9 @@ public sealed class RunClusterScriptTests(CliFixture shared)
     [InlineData("--port 70000", "--port")]
     [InlineData("--rounds", "--rounds")]
     [InlineData("--hosts onlyone", "--hosts")]
+    [InlineData("--hosts one,two --nodes 1", "--nodes 1 is fewer than the 2 machines")]
+    [InlineData("--monitor 70000", "--monitor")]
+    [InlineData("--monitor --train --shape tiny", "--monitor and --otlp")]
     public async Task Given_a_wrong_option_When_the_script_is_run_Then_it_is_named_and_the_code_is_2(string options, string said)
     {
         await using var script = Script(options.Split(' '));
@@ -41,6 +47,48 @@ public sealed class RunClusterScriptTests(CliFixture shared)
         Assert.Contains("simulate --nodes 3 --host 10.0.0.1 --port 4053 --rounds 3", script.Output, StringComparison.Ordinal);
         Assert.Contains("node --roles client --host 10.0.0.2 --port 4053 --seed-node 10.0.0.1:4053", script.Output, StringComparison.Ordinal);
         Assert.Contains("node --roles client --host 10.0.0.3 --port 4053 --seed-node 10.0.0.1:4053", script.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Given_more_processes_than_hosts_and_certificates_When_the_script_is_run_Then_each_has_its_own_ports_and_its_hosts_certificate()
+    {
+        await using var script = Script("--hosts", "10.0.0.1,10.0.0.2", "--nodes", "3", "--tls", "/etc/chorus/tls", "--monitor", "--otlp", "http://10.0.0.9:4318", "--rounds", "3");
+
+        Assert.Equal(0, await script.ExitAsync());
+        Assert.Contains("cluster init --out /etc/chorus/tls --hosts 10.0.0.1,10.0.0.2", script.Output, StringComparison.Ordinal);
+        Assert.Contains("open ports 4053 to 4054", script.Output, StringComparison.Ordinal);
+        foreach (var command in new[]
+        {
+            "simulate --nodes 3 --host 10.0.0.1 --port 4053 --tls /etc/chorus/tls/10.0.0.1 --monitor 9464 --monitor-host 10.0.0.1 --otlp http://10.0.0.9:4318 --rounds 3",
+            "node --roles client --host 10.0.0.2 --port 4053 --seed-node 10.0.0.1:4053 --tls /etc/chorus/tls/10.0.0.2 --monitor 9464 --monitor-host 10.0.0.2",
+            "node --roles client --host 10.0.0.1 --port 4054 --seed-node 10.0.0.1:4053 --tls /etc/chorus/tls/10.0.0.1 --monitor 9465 --monitor-host 10.0.0.1",
+        })
+            Assert.Contains(command, script.Output, StringComparison.Ordinal);
+    }
+
+    // An ssh that runs all on this machine, whose loopback has many addresses; what would be copied is there.
+    [Fact]
+    public async Task Given_hosts_over_ssh_with_certificates_When_the_run_is_done_Then_every_process_was_of_the_cluster_and_none_is_left()
+    {
+        var (bin, output, tls) = (_folder.Fresh("bin"), _folder.Fresh("script"), _folder.Fresh("tls"));
+        Directory.CreateDirectory(bin);
+        var ssh = Path.Combine(bin, "ssh");
+        await File.WriteAllTextAsync(ssh, """
+            #!/usr/bin/env bash
+            while [[ "$1" = -* ]]; do [ "$1" = -o ] && shift; shift; done
+            case "$2" in *tar*) cat >/dev/null; echo "copied to $1" >>"${0%/*}/copied" ;; *) exec bash -c "$2" ;; esac
+            """);
+        using (var chmod = Process.Start("chmod", ["+x", ssh]))
+            await chmod.WaitForExitAsync();
+        await using var script = ChildProcess.Start(
+            _folder, "env", $"PATH={bin}:{Environment.GetEnvironmentVariable("PATH")}", "bash", ScriptFile, "--no-build", "--hosts", "127.0.0.1,127.0.0.2", "--nodes", "3", "--ssh", "--tls", tls,
+            "--port", $"{FreePort()}", "--run", _folder.TinyRun, "--out", output, "--rounds", "1");
+
+        Assert.True(await script.ExitAsync() == 0, script.Output + script.Errors);
+        Assert.Equal(3, RunResultView.Of(output).Root.GetProperty("nodes").GetInt32());
+        Assert.Equal(["copied to 127.0.0.1", "copied to 127.0.0.2"], await File.ReadAllLinesAsync(Path.Combine(bin, "copied")));
+        Assert.Equal(["127.0.0.1", "127.0.0.2", "authority"], Directory.GetDirectories(tls).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Empty(Started());
     }
 
     [Theory]
@@ -120,7 +168,16 @@ public sealed class RunClusterScriptTests(CliFixture shared)
         Assert.Empty(Started());
     }
 
-    private ChildProcess Script(params string[] arguments) => ChildProcess.Start(_folder, "bash", [Path.Combine(Root(), "run-cluster.sh"), .. arguments]);
+    private ChildProcess Script(params string[] arguments) => ChildProcess.Start(_folder, "bash", [ScriptFile, .. arguments]);
+
+    private static string ScriptFile => Path.Combine(Root(), "run-cluster.sh");
+
+    private static int FreePort()
+    {
+        using var probe = new TcpListener(IPAddress.Loopback, 0);
+        probe.Start();
+        return ((IPEndPoint)probe.LocalEndpoint).Port;
+    }
 
     /// <summary>Processes of this test's chorus that are alive, from the process table.</summary>
     private static string[] Started()
