@@ -8,6 +8,9 @@ namespace Chorus.Actors.Journals;
 /// <param name="file">The file.</param>
 public sealed class SqliteJournal(string file) : RunJournal
 {
+    /// <summary>Tables, the write-ahead log and its index take so much before the first event; with less, Akka would wait half a minute for a journal that never comes.</summary>
+    private const long LeastBytesFree = 1 << 20;
+
     public override string Name => $"the journal {file}";
 
     public override string Hocon => Stores(Connection);
@@ -24,6 +27,9 @@ public sealed class SqliteJournal(string file) : RunJournal
     {
         try
         {
+            var folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
+            if (new DriveInfo(OperatingSystem.IsWindows() ? Path.GetPathRoot(folder)! : folder).AvailableFreeSpace is var free and < LeastBytesFree)
+                throw new SettingsException(FormattableString.Invariant($"{Name} cannot be written: its disk is full ({free / 1024} kB are free, and {LeastBytesFree / 1024} are needed); make room, and start or resume again"));
             using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
             connection.Open();
             using var command = connection.CreateCommand();

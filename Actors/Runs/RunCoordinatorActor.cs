@@ -54,7 +54,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         Command<GetRunDescription>(Describe);
         Command<CandidateProtocol.GetChunk>(get => _source.Forward(get));
         Command<StepProgress>(p => p.Run == _context.Run, p => Publish(p.Stage, p.Done, p.Total, p.Detail));
-        Command<StepFailed>(f => f.Run == _context.Run, f => End(f.BadInput ? RunOutcome.BadInput : RunOutcome.Failed, $"{f.Stage}: {f.Reason}"));
+        Command<StepFailed>(f => f.Run == _context.Run, Failed);
         Command<Repeat>(Again);
         LedgerCommands();
         StepCommands();
@@ -145,6 +145,12 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         }
 
         _ledger.Tell(new LedgerProtocol.CheckPlan([.. _context.Charges.All.Select(Named)]));
+    }
+
+    private void Failed(StepFailed failed)
+    {
+        var hint = failed.BadInput || failed.Reason.Contains("--resume", StringComparison.Ordinal) ? "" : "; once that is put right, go on with --resume";
+        End(failed.BadInput ? RunOutcome.BadInput : RunOutcome.Failed, $"{failed.Stage}: {failed.Reason}{hint}");
     }
 
     /// <summary>Starts the step that follows the last durable event.</summary>
@@ -333,7 +339,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             RunReport.Write(context, state, nodes, seconds);
             context.Folder.ForgetNoise();
             return new RunFinished(context.Run, seconds);
-        }).PipeTo(Self, failure: e => new StepFailed(context.Run, "report", e.ToString(), BadInput: false));
+        }).PipeTo(Self, failure: e => new StepFailed(context.Run, "report", e is IOException or UnauthorizedAccessException ? e.Message : e.ToString(), BadInput: false));
     }
 
     private void Describe(GetRunDescription get)

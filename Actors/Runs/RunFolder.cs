@@ -92,6 +92,11 @@ public sealed class RunFolder(string path)
     /// <summary>Once a run is over nobody needs the secret, and nobody should have it.</summary>
     public void ForgetNoise() => File.Delete(Secret);
 
+    // What .NET says of a file that another process has locked: EWOULDBLOCK, ERROR_SHARING_VIOLATION.
+    private const int HeldOnLinux = 11;
+    private const int HeldOnMac = 35;
+    private const int HeldOnWindows = unchecked((int)0x80070020);
+
     /// <summary>Holds the folder until disposed, or until the process ends, however: two coordinators of one run would each be right.</summary>
     /// <exception cref="SettingsException">Another process holds it.</exception>
     public IDisposable Hold()
@@ -100,13 +105,13 @@ public sealed class RunFolder(string path)
         {
             return new FileStream(Lock, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (UnauthorizedAccessException e)
-        {
-            throw new SettingsException($"{Path} cannot be written: {e.Message}");
-        }
-        catch (IOException) when (File.Exists(Lock))
+        catch (IOException e) when (e.HResult is HeldOnLinux or HeldOnMac or HeldOnWindows)
         {
             throw new SettingsException($"another process is working on the run in {Path}: wait until it ends, or end it");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException($"{Path} cannot be written: {e.Message}");
         }
     }
 

@@ -12,48 +12,47 @@ public sealed class DiskFailureTests(ReferenceRun reference) : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    // A little more room after each end: so it ends at one event or file after the other.
+    // Full as the policy is about to write candidates, to tune, or to write the product texts.
     [TinyDiskFact]
     public async Task Given_a_disk_that_is_full_again_and_again_When_room_is_made_Then_the_run_goes_on_each_time_and_pays_once()
     {
-        using var disk = new TinyDisk(64);
-        var (output, room, ends) = (Path.Combine(disk.Path, "run"), 64, new List<string>());
-        while (true)
+        using var disk = new TinyDisk(4096);
+        var output = Path.Combine(disk.Path, "run");
+        RunPreparation.New(TestRun.Settings(reference.Data), output, null, CancellationToken.None).Dispose();
+        foreach (var stage in new[] { "generate", "tune", "generate", "tune", "synthesize" })
         {
-            Assert.True(room < 4096, string.Join(Environment.NewLine, ends));
-            try
+            using (var context = RunPreparation.Resume(output))
             {
-                using var context = File.Exists(new RunFolder(output).Settings)
-                    ? RunPreparation.Resume(output)
-                    : RunPreparation.New(TestRun.Settings(reference.Data), output, null, CancellationToken.None);
-                var ended = await new TestRun().RunAsync(context);
-                if (ended!.Outcome == RunOutcome.Done)
+                var ended = await new TestRun
                 {
-                    Assert.Equal(reference.Releases, ReferenceRun.ReleasesOf(context.Folder));
-                    Assert.Equal(reference.Figures, ReferenceRun.FiguresOf(context.Folder));
-                    Assert.Equal(2, (await Journal.SpendAsync(context)).Charges);
-                    break;
-                }
-
-                Assert.Equal(RunOutcome.Failed, ended.Outcome);
+                    Policy = (_, _, _, _) => stage == "tune" ? new StubPolicy { BeforeTuning = disk.Fill } : new StubPolicy { BeforeWriting = disk.Fill },
+                }.RunAsync(context);
+                Assert.True(ended is { Outcome: RunOutcome.Failed }, $"{ended}");
+                Assert.StartsWith($"{stage}: ", ended.Message, StringComparison.Ordinal);
+                Assert.Contains("No space left", ended.Message, StringComparison.Ordinal);
                 Assert.Contains("--resume", ended.Message, StringComparison.Ordinal);
-                ends.Add(ended.Message);
-            }
-            catch (SettingsException e)
-            {
-                Assert.Contains("cannot be written", e.Message, StringComparison.Ordinal);
-                ends.Add(e.Message);
             }
 
-            disk.Resize(room += 24);
+            using (var context = RunPreparation.Resume(output))
+            {
+                var refused = await Assert.ThrowsAsync<SettingsException>(() => new TestRun().RunAsync(context));
+                Assert.Contains("its disk is full", refused.Message, StringComparison.Ordinal);
+            }
+
+            disk.Empty();
         }
 
-        Assert.True(ends.Count >= 3, $"only {ends.Count} ends, {room} kB");
-        Assert.Contains(ends, end => end.Contains("full", StringComparison.Ordinal));
-        disk.MakeReadOnly();
-        var refused = Assert.Throws<SettingsException>(() => RunPreparation.Resume(output));
-        Assert.Contains("cannot be written", refused.Message, StringComparison.Ordinal);
-        disk.MakeWritable();
+        using (var context = RunPreparation.Resume(output))
+        {
+            var ended = await new TestRun().RunAsync(context);
+            Assert.True(ended is { Outcome: RunOutcome.Done }, ended?.Message);
+            Assert.Equal(reference.Releases, ReferenceRun.ReleasesOf(context.Folder));
+            Assert.Equal(reference.Figures, ReferenceRun.FiguresOf(context.Folder));
+            Assert.Equal(2, (await Journal.SpendAsync(context)).Charges);
+        }
+
+        var refusal = Assert.Throws<SettingsException>(() => RunPreparation.Resume(Path.Combine(disk.ReadOnly(), "run")));
+        Assert.Contains("cannot be written", refusal.Message, StringComparison.Ordinal);
     }
 
     // The ledger's charge of a round, or an event of the run: the journal takes no more from there on.
@@ -66,7 +65,7 @@ public sealed class DiskFailureTests(ReferenceRun reference) : IDisposable
     {
         using (var context = New())
         {
-            Assert.Null(await new TestRun { StopAt = p => p.Stage == "generate" || p.Stage == "start" }.RunAsync(context));
+            Assert.Null(await new TestRun { StopAt = p => p.Stage == "start" }.RunAsync(context));
             Journal.MakeReadOnly(context.Folder, who, from);
         }
 

@@ -17,19 +17,28 @@ internal sealed class StubPolicy : IPolicy
     /// <summary>Called on the device's thread as a tuning begins.</summary>
     public Action BeforeTuning { get; init; } = () => { };
 
+    /// <summary>Called on the device's thread as texts are to be written.</summary>
+    public Action BeforeWriting { get; init; } = () => { };
+
     public static PolicyFactory Factory { get; } = (_, _, _, _) => new StubPolicy();
 
     public void LoadAdapter(string? directory) =>
         _tunings = directory is null ? 0 : int.Parse(File.ReadAllText(Path.Combine(directory, "adapter.txt")), System.Globalization.CultureInfo.InvariantCulture);
 
     public IReadOnlyList<CandidateText> Generate(
-        IReadOnlyList<IReadOnlyList<string>> prompts, int samplesPerPrompt, ulong seed, Action<long, long, string> progress, CancellationToken ct) =>
-        [.. Enumerable.Range(0, prompts.Count * samplesPerPrompt).Select(i =>
-        {
-            var random = new Random(unchecked((int)seed + (i * 7919) + (_tunings * 31)));
-            var tokens = Enumerable.Range(0, 6).Select(_ => random.Next(Words.Length)).ToImmutableArray();
-            return new CandidateText(string.Join(' ', tokens.Select(t => Words[t])), tokens, Ended: true);
-        })];
+        IReadOnlyList<IReadOnlyList<string>> prompts, int samplesPerPrompt, ulong seed, Action<long, long, string> progress, CancellationToken ct)
+    {
+        BeforeWriting();
+        return
+        [
+            .. Enumerable.Range(0, prompts.Count * samplesPerPrompt).Select(i =>
+            {
+                var random = new Random(unchecked((int)seed + (i * 7919) + (_tunings * 31)));
+                var tokens = Enumerable.Range(0, 6).Select(_ => random.Next(Words.Length)).ToImmutableArray();
+                return new CandidateText(string.Join(' ', tokens.Select(t => Words[t])), tokens, Ended: true);
+            }),
+        ];
+    }
 
     public IReadOnlyList<CandidateText> Vary(
         IReadOnlyList<TextVariation> variations, ulong seed, Action<long, long, string> progress, CancellationToken ct) =>

@@ -18,14 +18,45 @@ internal sealed class TinyDisk : IDisposable
 
     public string Path => _folder.In("disk");
 
-    public void Resize(int kilobytes) => Run("mount", $"-o remount,size={kilobytes}k {Path}");
+    private string Filler => System.IO.Path.Combine(Path, "filler");
 
-    public void MakeReadOnly() => Run("mount", $"-o remount,ro {Path}");
+    /// <summary>Takes all the room that is left; again changes nothing.</summary>
+    public void Fill()
+    {
+        lock (_folder)
+        {
+            using var filler = new FileStream(Filler, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
+            var block = new byte[4096];
+            try
+            {
+                while (true)
+                    filler.Write(block);
+            }
+            catch (IOException)
+            {
+                // full
+            }
+        }
+    }
 
-    public void MakeWritable() => Run("mount", $"-o remount,rw {Path}");
+    /// <summary>Gives that room back.</summary>
+    public void Empty() => File.Delete(Filler);
+
+    /// <summary>Shows the same files under another path, where none can be written.</summary>
+    /// <returns>That path.</returns>
+    public string ReadOnly()
+    {
+        var path = _folder.In("read-only");
+        Directory.CreateDirectory(path);
+        Run("mount", $"--bind {Path} {path}");
+        Run("mount", $"-o remount,bind,ro {path}");
+        return path;
+    }
 
     public void Dispose()
     {
+        if (Directory.Exists(_folder.In("read-only")))
+            Run("umount", $"--lazy {_folder.In("read-only")}");
         Run("umount", $"--lazy {Path}");
         _folder.Dispose();
     }
