@@ -1,3 +1,4 @@
+using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Settings;
 using Chorus.Actors.Tests.Support;
@@ -65,7 +66,7 @@ public sealed class DiskFailureTests(ReferenceRun reference) : IDisposable
     {
         using (var context = New())
         {
-            Assert.Null(await new TestRun { StopAt = p => p.Stage == "start" }.RunAsync(context));
+            Assert.Null(await new TestRun { Policy = Waiting, StopAt = p => p.Stage == "generate" }.RunAsync(context));
             Journal.MakeReadOnly(context.Folder, who, from);
         }
 
@@ -89,6 +90,18 @@ public sealed class DiskFailureTests(ReferenceRun reference) : IDisposable
             Assert.Equal(2, (await Journal.SpendAsync(context)).Charges);
         }
     }
+
+    /// <summary>A policy that says that it is about to write, and waits there until its actor is stopped.</summary>
+    private static IPolicy Waiting(RunSettings settings, IReadOnlyList<string> texts, Action<string, long, long, string> progress, CancellationToken ct) =>
+        new StubPolicy
+        {
+            BeforeWriting = () =>
+            {
+                progress("generate", 0, 1, "");
+                ct.WaitHandle.WaitOne(TimeSpan.FromSeconds(60));
+                ct.ThrowIfCancellationRequested();
+            },
+        };
 
     private RunContext New() => RunPreparation.New(TestRun.Settings(reference.Data), _folder.In("run"), null, CancellationToken.None);
 }
