@@ -121,6 +121,8 @@ public sealed class RunWatchActor : UntypedActor, IWithTimers
                 {
                     _reading = false;
                     End(now);
+                    if (_view.History.Last is null)
+                        break; // the run is only making its journal; what is wrong with one it says itself
                 }
 
                 _log.Warning("the page cannot show {0}: {1}", failed.What, failed.Cause.Message);
