@@ -13,19 +13,7 @@ internal static class RankingPage
 
     public static void Write(IReadOnlyList<RankingRow> rows, int clients, double epsilon, string file)
     {
-        var page = Html.Of($"""
-            <!doctype html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>Releases beside each other · Chorus</title>
-            <style>
-            {new Html(HtmlReport.StyleSheet)}
-            </style>
-            </head>
-            <body>
-            <main>
+        var page = ReportPage.Of("Releases beside each other · Chorus", Html.Of($"""
             <header>
             <p class="kicker">Chorus benchmark "ranking" · synthesised corpora · 1,500 candidates in prompts of ten · six rounds share the budget</p>
             <h1>The same votes and the same epsilon, released in fewer dimensions, order more pairs rightly</h1>
@@ -43,12 +31,8 @@ internal static class RankingPage
             <tbody>
             {Html.Join(rows.Select(r => Html.Of($"<tr><td>{r.Flavour}</td><td>{r.Clients:N0}</td><td>{r.Epsilon}</td><td>{r.NoiseMultiplier:0.##}</td>{Html.Join(r.Right.Select(x => Html.Of($"<td>{Words.Percent(x)}</td>")))}</tr>")))}
             </tbody></table></div>
-            </main>
-            </body>
-            </html>
-
-            """);
-        RunResultFile.WriteWhole(file, page.Markup);
+            """));
+        RunResultFile.WriteWhole(file, page);
     }
 
     // Both axes are spaced by doubling: what halves the noise is one step.

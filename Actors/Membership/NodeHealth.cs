@@ -9,8 +9,10 @@ namespace Chorus.Actors.Membership;
 /// <param name="Reason">Why not; "ready" where it is.</param>
 public sealed record NodeHealth(bool Live, bool Ready, string Reason)
 {
+    private const string NoMemberYet = "it is not a member of a cluster yet";
+
     /// <summary>Of a process that has no node at the moment: it waits to start one.</summary>
-    public static NodeHealth BetweenNodes { get; } = new(Live: true, Ready: false, "between two clusters");
+    public static NodeHealth BetweenNodes { get; } = new(Live: true, Ready: false, NoMemberYet);
 
     /// <param name="patience">How long the node's actors may take to answer.</param>
     public static async Task<NodeHealth> OfAsync(ActorSystem system, TimeSpan patience)
@@ -31,7 +33,7 @@ public sealed record NodeHealth(bool Live, bool Ready, string Reason)
         var cluster = Cluster.Get(system);
         var (self, state) = (cluster.SelfMember.Status, cluster.State);
         if (self != Akka.Cluster.MemberStatus.Up)
-            return Waiting(self is Akka.Cluster.MemberStatus.Leaving or Akka.Cluster.MemberStatus.Exiting or Akka.Cluster.MemberStatus.Down ? "it is leaving its cluster" : "it is not a member of a cluster yet");
+            return Waiting(self is Akka.Cluster.MemberStatus.Leaving or Akka.Cluster.MemberStatus.Exiting or Akka.Cluster.MemberStatus.Down ? "it is leaving its cluster" : NoMemberYet);
         if (state.Members.FirstOrDefault(m => m.HasRole("coordinator")) is not { } coordinator)
             return Waiting("its cluster has no coordinator");
         return state.Unreachable.Contains(coordinator) ? Waiting("the coordinator is out of reach") : new NodeHealth(Live: true, Ready: true, "ready");

@@ -203,12 +203,13 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
                 MeasureDownstream();
                 break;
             case RunStep.Finish:
-                Finish();
+                WriteReport(_clock.Elapsed.TotalSeconds);
+                break;
+            case RunStep.Over when !File.Exists(_context.Folder.Result): // the journal has all of it
+                WriteReport(_state.Finished!.TotalSeconds);
                 break;
             case RunStep.Over:
-                if (!File.Exists(_context.Folder.Result))
-                    RunReport.Write(_context, _state, Cluster.Get(Context.System).State.Members.Count, _state.Finished!.TotalSeconds);
-                End(RunOutcome.Done, $"the run was finished before; its report is {_context.Folder.Report}");
+                EndAgain();
                 break;
             default:
                 throw new InvalidOperationException($"unknown step {step}");
@@ -247,7 +248,10 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             _state = _state.Apply(e);
             End(RunOutcome.Done, $"report: {_context.Folder.Report}");
         }));
+        Command<RunFinished>(Awaited(RunStep.Over), _ => EndAgain());
     }
+
+    private void EndAgain() => End(RunOutcome.Done, $"the run was finished before; its report is {_context.Folder.Report}");
 
     /// <summary>Takes a step's result only while that step is the next one: late and doubled results are dropped.</summary>
     private Predicate<IRunMessage> Awaited(RunStep step) => message =>
@@ -330,10 +334,9 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
         return (FrechetDistance.Between(texts, heldOut), MeanDistance.Squared(texts, heldOut));
     }
 
-    private void Finish()
+    private void WriteReport(double seconds)
     {
         var (context, state, nodes) = (_context, _state, Cluster.Get(Context.System).State.Members.Count);
-        var seconds = _clock.Elapsed.TotalSeconds;
         Task.Run(() =>
         {
             RunReport.Write(context, state, nodes, seconds);

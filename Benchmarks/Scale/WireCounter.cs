@@ -33,8 +33,10 @@ internal static class WireCounter
         {
             var (address, listener) = await _inner.Listen();
             var upstream = new TaskCompletionSource<IAssociationEventListener>();
-            _ = upstream.Task.ContinueWith(t => listener.SetResult(new Inbound(t.Result)), TaskScheduler.Default);
+            _ = ForwardAsync();
             return (address, upstream);
+
+            async Task ForwardAsync() => listener.SetResult(new Inbound(await upstream.Task.ConfigureAwait(false)));
         }
 
         public override bool IsResponsibleFor(Address remote) => _inner.IsResponsibleFor(remote);
@@ -61,7 +63,9 @@ internal static class WireCounter
         {
             _inner = inner;
             ReadHandlerSource = new TaskCompletionSource<IHandleEventListener>();
-            _ = ReadHandlerSource.Task.ContinueWith(t => inner.ReadHandlerSource.SetResult(new Reading(t.Result)), TaskScheduler.Default);
+            _ = ForwardAsync();
+
+            async Task ForwardAsync() => inner.ReadHandlerSource.SetResult(new Reading(await ReadHandlerSource.Task.ConfigureAwait(false)));
         }
 
         public override bool Write(ByteString payload)

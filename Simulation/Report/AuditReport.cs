@@ -18,20 +18,7 @@ public static class AuditReport
 
     /// <summary>Renders the page.</summary>
     /// <returns>A complete HTML document.</returns>
-    public static string Render(AuditResult audit) => Html.Of($"""
-        <!doctype html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-        <title>Audit of {audit.Mechanism} · Chorus</title>
-        <style>
-        {new Html(HtmlReport.StyleSheet)}
-        </style>
-        </head>
-        <body>
-        <main>
+    public static string Render(AuditResult audit) => ReportPage.Of($"Audit of {audit.Mechanism} · Chorus", Html.Of($"""
         {Banner(audit)}
         <header>
         <p class="kicker">Chorus audit · mechanism of {audit.Mechanism} · noise multiplier {Words.Number(audit.NoiseMultiplier)} · seed {audit.Seed.ToString(System.Globalization.CultureInfo.InvariantCulture)}{(audit.ReproducibleNoise ? ", noise from the seed" : ", noise from the operating system")}</p>
@@ -61,11 +48,7 @@ public static class AuditReport
         <p>The first bound holds for any mechanism (Steinke, Nasr and Jagielski 2023, Theorem 5.2, applied to every release and added up); the shares were fixed beforehand and split the error. The second assumes that hits and false alarms lie on a Gaussian's curve and that scores do not depend on one another (Nasr et al. 2023): it sees more with fewer canaries.</p>
         <p>A bound above the claim refutes the claim. A bound below it proves nothing: an audit finds only what it tries, here canaries with votes that do not overlap, one release at a time, full knowledge of scorer and candidates.</p>
         <footer>{AuditResult.CurrentSchema}</footer>
-        </main>
-        </body>
-        </html>
-
-        """).Markup;
+        """));
 
     private static Html Banner(AuditResult audit) => audit.Refuted
         ? Html.Of($"""<div class="banner" role="alert"><strong>The claim is refuted</strong><p>The releases give more away than ε {Words.Number(audit.ClaimedEpsilon)} allows. Something in the path from vote to release is not what the accountant assumes: sensitivity, noise, or who is counted how often. {(audit.Findings.EpsilonLower > audit.ClaimedEpsilon ? "This holds whatever the mechanism is." : "This was found by reading the scores as a Gaussian mechanism's; the bound that assumes nothing is below the claim.")}</p></div>""")

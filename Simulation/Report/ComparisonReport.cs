@@ -47,20 +47,7 @@ public static class ComparisonReport
     public static string Render(Comparison comparison, string title, string command)
     {
         ArgumentNullException.ThrowIfNull(comparison);
-        return Html.Of($"""
-            <!doctype html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-            <title>{title} · Chorus comparison</title>
-            <style>
-            {new Html(HtmlReport.StyleSheet)}
-            </style>
-            </head>
-            <body>
-            <main>
+        return ReportPage.Of($"{title} · Chorus comparison", Html.Of($"""
             <header>
             <p class="kicker">Chorus comparison {title} · {Words.Counted(comparison.Floors.Count, "seed")}</p>
             <h1>{Headline(comparison)}</h1>
@@ -80,11 +67,7 @@ public static class ComparisonReport
             <p>Each is an ordinary run with its own folder, report and journal. This goes on with what is missing:</p>
             <pre>{command}</pre>
             {Runs(comparison)}
-            </main>
-            </body>
-            </html>
-
-            """).Markup;
+            """));
     }
 
     private static string Headline(Comparison comparison)

@@ -12,20 +12,7 @@ public static class CorpusReport
 
     /// <summary>Renders the page.</summary>
     /// <returns>A complete HTML document.</returns>
-    public static string Render(string name, string sha256, CorpusDescription description, CorpusMixture mixture) => Html.Of($"""
-        <!doctype html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-        <title>Corpus {name} · Chorus</title>
-        <style>
-        {new Html(HtmlReport.StyleSheet)}
-        </style>
-        </head>
-        <body>
-        <main>
+    public static string Render(string name, string sha256, CorpusDescription description, CorpusMixture mixture) => ReportPage.Of($"Corpus {name} · Chorus", Html.Of($"""
         <div class="banner" role="alert"><strong>Not private</strong><p>Exact figures of private texts, for whoever runs the simulation. Do not publish them with private data.</p></div>
         <header>
         <p class="kicker">Chorus corpus {name} · SHA-256 {sha256}</p>
@@ -52,11 +39,7 @@ public static class CorpusReport
         <tbody>
         {Html.Join(mixture.Topics.Select(t => Html.Of($"<tr><td>{t.Topic}</td><td>{Words.Percent(t.Private)}</td><td>{Words.Percent(t.HeldOut)}</td><td>{Words.Percent(t.Public)}</td></tr>")))}
         </tbody></table></div>
-        </main>
-        </body>
-        </html>
-
-        """).Markup;
+        """));
 
     private static string Lead(CorpusMixture mixture) => mixture.SameTopic is { } same
         ? $"Two texts of one client share their topic with probability {Words.Percent(same, 0)}, two of anybody with {Words.Percent(mixture.SameTopicIfAlike, 0)}: {(mixture.Alpha is { } alpha && double.IsFinite(alpha) ? $"as clients drawn from a Dirichlet distribution of concentration {Words.Short(alpha)} have it" : "clients do not differ in topics")}."

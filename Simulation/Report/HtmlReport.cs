@@ -6,20 +6,7 @@ public static partial class HtmlReport
     /// <summary>Renders the page.</summary>
     /// <param name="run">All that the page says; texts in it are escaped.</param>
     /// <returns>A complete HTML document.</returns>
-    public static string Render(RunResult run) => Html.Of($"""
-        <!doctype html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-        <title>{run.Run} · Chorus</title>
-        <style>
-        {new Html(StyleSheet)}
-        </style>
-        </head>
-        <body>
-        <main>
+    public static string Render(RunResult run) => ReportPage.Of($"{run.Run} · Chorus", Html.Of($"""
         {Banners(run)}
         <header>
         <p class="kicker">Chorus run {run.Run} · {run.Method} · data {run.Data.Name} · seed {run.Seed}</p>
@@ -36,11 +23,7 @@ public static partial class HtmlReport
         {Samples(run)}
         {Repeat(run)}
         <footer>Chorus {run.Versions.Chorus} · .NET {run.Versions.Dotnet} · Akka.NET {run.Versions.Akka} · TorchSharp {run.Versions.Torchsharp} · {run.Versions.Os} · {Words.Counted(run.Versions.ProcessorCount, "processor")}</footer>
-        </main>
-        </body>
-        </html>
-
-        """).Markup;
+        """));
 
     /// <summary>Renders the page and writes the file whole or not at all.</summary>
     public static void Write(RunResult run, string path) => RunResultFile.WriteWhole(path, Render(run));
