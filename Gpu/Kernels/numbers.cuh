@@ -23,8 +23,12 @@ template <int type> __device__ __forceinline__ void narrow(void* p, long long i,
     if (type == F32) { ((float*)p)[i] = value; return; }
     Half bits;
     if (type == BF16) {
+#if __CUDA_ARCH__ >= 800
+        asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+#else
         unsigned u = __float_as_uint(value);
         bits = (value != value) ? 0x7FC0 : (Half)((u + 0x7FFF + ((u >> 16) & 1)) >> 16);
+#endif
     } else {
         asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
     }
@@ -35,6 +39,21 @@ template <int type> __device__ __forceinline__ float rounded(float value) {
     float result = value;
     if (type != F32) { Half h; narrow<type>(&h, 0, value); result = widen<type>(&h, 0); }
     return result;
+}
+
+// Two numbers in a word, the first in its lower half.
+template <int type> __device__ __forceinline__ unsigned narrow2(float low, float high) {
+#if __CUDA_ARCH__ >= 800
+    if (type == BF16) {
+        unsigned both;
+        asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+        return both;
+    }
+#endif
+    Half h[2];
+    narrow<type>(h, 0, low);
+    narrow<type>(h, 1, high);
+    return h[0] | (unsigned)h[1] << 16;
 }
 
 // Elements i .. i + 7 of n.
@@ -61,10 +80,7 @@ template <int type> __device__ __forceinline__ void store(void* p, long long i, 
             *(float4*)((float*)p + i) = { v[0], v[1], v[2], v[3] };
             *(float4*)((float*)p + i + 4) = { v[4], v[5], v[6], v[7] };
         } else {
-            Half h[8];
-            #pragma unroll
-            for (int k = 0; k < 8; k++) narrow<type>(h, k, v[k]);
-            *(uint4*)((Half*)p + i) = { h[0] | (unsigned)h[1] << 16, h[2] | (unsigned)h[3] << 16, h[4] | (unsigned)h[5] << 16, h[6] | (unsigned)h[7] << 16 };
+            *(uint4*)((Half*)p + i) = { narrow2<type>(v[0], v[1]), narrow2<type>(v[2], v[3]), narrow2<type>(v[4], v[5]), narrow2<type>(v[6], v[7]) };
         }
         return;
     }
