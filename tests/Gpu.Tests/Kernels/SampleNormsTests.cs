@@ -135,11 +135,13 @@ public sealed class SampleNormsTests : IDisposable
             var c = gs.Select(g => g[b].to(ScalarType.Float64)).Select(g => g.mm(g.t())).Aggregate((p, q) => p + q);
             double Of(Tensor t) => t.cpu().item<double>();
             double exact = Of((a * c).sum()), gammaX = GramBound.Gamma(x.shape[2]), gammaG = GramBound.Gamma(gs.Sum(g => g.shape[2])), gammaT = GramBound.Gamma(x.shape[1]);
-            double gram = gammaX * Of(a.trace()) * (Of(c.norm()) + gammaG * Of(c.trace())) + gammaG * Of(c.trace()) * Of(a.norm());
+            const double U = 1.0 / (1 << 20); // of the sum of A C itself
+            double gram = gammaX * Of(a.trace()) * (Of(c.norm()) + gammaG * Of(c.trace())) + gammaG * Of(c.trace()) * Of(a.norm()) + U * Of(a.norm()) * Of(c.norm());
             double direct = Math.Pow(Math.Sqrt(exact) + gammaT * Of((a.diagonal() * c.diagonal()).sqrt().sum()), 2) - exact;
             double bound = bounds[b].cpu().item<float>();
+            // A sum may lie above the exact one by as much as the margin that is added to it.
             Assert.True(
-                bound >= exact * (1 - 1e-7) && bound <= exact * (1 + 4e-4) + 1.1 * Math.Max(gram, direct) + 2e-3 * Math.Sqrt(exact) * (x.shape[2] < 8 ? 1 : 0) + 1e-37,
+                bound >= exact * (1 - 1e-7) && bound <= exact * (1 + 4e-4) + 2 * Math.Max(gram, direct) + 2e-3 * Math.Sqrt(exact) * (x.shape[2] < 8 ? 1 : 0) + 1e-37,
                 $"[{string.Join(", ", x.shape)}] {x.dtype}, sample {b}: bound {bound:R}, exact {exact:R}, ratio - 1 {bound / exact - 1:E2}");
         }
     }
