@@ -36,6 +36,7 @@ internal sealed class DownstreamModel
                 LearningRate = settings.Evaluation.LearningRate,
             },
             FurtherLearningRate = settings.Evaluation.FurtherLearningRate,
+            MaxFloorEpochs = settings.Evaluation.FloorEpochs,
             MaxEpochs = settings.Evaluation.Epochs,
             Patience = settings.Evaluation.Patience,
             ValidationShare = settings.Evaluation.ValidationShare,

@@ -121,17 +121,17 @@ public sealed class EvaluationSession : IDisposable
             Method.DpSgd => _experiment.FromPrivately(
                 name, [.. Enumerable.Range(0, Clients).Select(c => (IReadOnlyList<string>)_corpus.Clients.ReadTexts(c))], request.NoiseMultiplier, _heldOut, Report, ct),
             var m when m.TrainsAtClients() => _experiment.Measure(name, FloatsOf(File.ReadAllBytes(_folder.Model(_settings.Rounds))), _heldOut, ct),
-            _ => _experiment.From(name, Draw(RunFolder.ReadJson<string[]>(_folder.Synthetic)), _heldOut, Report, ct),
+            _ => _experiment.From(name, Draw(RunFolder.ReadJson<string[]>(_folder.Synthetic), _settings.Evaluation.Texts), _heldOut, Report, ct),
         };
     }
 
     private ArmMeasured Floor(Action<string, long, long, string> progress, CancellationToken ct) =>
-        _floor ??= _experiment.Floor(_corpus.Initial, _heldOut, (d, t, s) => progress("downstream: floor", d, t, s), ct);
+        _floor ??= _experiment.Floor(Draw([.. _corpus.Initial], _settings.Evaluation.PublicTexts), _heldOut, (d, t, s) => progress("downstream: floor", d, t, s), ct);
 
     private ArmMeasured OnPrivateTexts(string arm, Action<string, long, long, string> progress, CancellationToken ct)
     {
         var all = Enumerable.Range(0, Clients).SelectMany(c => _corpus.Clients.ReadTexts(c)).ToArray();
-        return _experiment.From(arm, Draw(all), _heldOut, (d, t, s) => progress($"downstream: {arm}", d, t, s), ct);
+        return _experiment.From(arm, Draw(all, _settings.Evaluation.Texts), _heldOut, (d, t, s) => progress($"downstream: {arm}", d, t, s), ct);
     }
 
     /// <summary>The noised sum of a round's updates, in units of the clipping threshold.</summary>
@@ -163,9 +163,8 @@ public sealed class EvaluationSession : IDisposable
     }
 
     /// <summary>As many texts as an arm may train on, each as likely as any other, in their order.</summary>
-    private string[] Draw(string[] texts)
+    private string[] Draw(string[] texts, int count)
     {
-        var count = _settings.Evaluation.Texts;
         if (count == 0 || texts.Length <= count)
             return texts;
         var keys = new byte[texts.Length * sizeof(ulong)];

@@ -148,7 +148,7 @@ public sealed record PolicyRunSettings
 
 /// <summary>The downstream model that shows what the synthetic data is worth.</summary>
 public sealed record EvaluationSettings(
-    bool Distances, bool TextMeasures, int CopiedWords, int Topics, bool Downstream, bool Ceiling, ModelCheckpoint Checkpoint, ModelShape Model, int BatchSize, double LearningRate, double FurtherLearningRate, int Texts, int Epochs, int Patience,
+    bool Distances, bool TextMeasures, int CopiedWords, int Topics, bool Downstream, bool Ceiling, ModelCheckpoint Checkpoint, ModelShape Model, int BatchSize, double LearningRate, double FurtherLearningRate, int Texts, int PublicTexts, int FloorEpochs, int Epochs, int Patience,
     double ValidationShare)
 {
     internal static EvaluationSettings From(SettingsReader read) => new(
@@ -164,6 +164,8 @@ public sealed record EvaluationSettings(
         read.Above("evaluation.learning-rate", 0, 1),
         read.Above("evaluation.further-learning-rate", 0, 1),
         read.Int("evaluation.texts", 0),
+        read.Int("evaluation.public-texts", 0),
+        read.Int("evaluation.floor-epochs", 1, 1000),
         read.Int("evaluation.epochs", 1, 1000),
         read.Int("evaluation.patience", 1, 1000),
         read.Above("evaluation.validation-share", 0, 0.5));

@@ -124,10 +124,11 @@ public sealed class DownstreamExperiment
         string name, CausalModel model, bool further, IReadOnlyList<int[]> training, IReadOnlyList<int[]> validation,
         IProgress<DownstreamProgress>? progress, CancellationToken ct, ICollective? group)
     {
+        var most = further ? _settings.MaxEpochs : _settings.MaxFloorEpochs;
         var settings = _settings.Training with
         {
             Steps = 0,
-            Epochs = _settings.MaxEpochs,
+            Epochs = most,
             Seed = _settings.Seed,
             LearningRate = further ? _settings.FurtherLearningRate : _settings.Training.LearningRate,
         };
@@ -137,10 +138,10 @@ public sealed class DownstreamExperiment
         epochs.Add(new DownstreamEpoch(0, null, Validated()));
         var chosen = 0;
         var best = Weights(model);
-        for (var epoch = 1; epoch <= _settings.MaxEpochs && epoch - chosen <= _settings.Patience; epoch++)
+        for (var epoch = 1; epoch <= most && epoch - chosen <= _settings.Patience; epoch++)
         {
             var at = epoch;
-            var loss = run.RunEpoch(epoch, progress is null ? null : new Relay(step => progress.Report(new DownstreamProgress(name, at, _settings.MaxEpochs, step))), ct);
+            var loss = run.RunEpoch(epoch, progress is null ? null : new Relay(step => progress.Report(new DownstreamProgress(name, at, most, step))), ct);
             epochs.Add(new DownstreamEpoch(epoch, loss, Validated()));
             if (epochs[epoch].ValidationAccuracy > epochs[chosen].ValidationAccuracy)
             {

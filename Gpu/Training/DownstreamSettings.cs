@@ -19,7 +19,10 @@ public sealed record DownstreamSettings
         init => field = value > 0 && double.IsFinite(value) ? value : throw new ArgumentOutOfRangeException(nameof(FurtherLearningRate), $"FurtherLearningRate must be > 0 and finite, got {value}");
     } = 1e-3;
 
-    /// <summary>Passes over an arm's training documents at most.</summary>
+    /// <summary>Passes over the documents of a model that is trained from the settings' start, the floor, at most.</summary>
+    public int MaxFloorEpochs { get; init => field = AtLeast(value, 1, nameof(MaxFloorEpochs)); } = 8;
+
+    /// <summary>Passes over the documents of a model that is trained further at most.</summary>
     public int MaxEpochs { get; init => field = AtLeast(value, 1, nameof(MaxEpochs)); } = 8;
 
     /// <summary>Epochs without a better validation accuracy after which an arm ends.</summary>

@@ -16,7 +16,7 @@ public sealed class TorchDownstreamTests
         using var run = new TinyRunFolder(
             $$"""
             chorus.policy { device = cpu, text-tokens = {{cut}}, model.vocabulary = 300 }
-            chorus.evaluation { epochs = 1, model { hidden = 16, intermediate = 32, layers = 1, heads = 2, key-value-heads = 1 } }
+            chorus.evaluation { floor-epochs = 1, epochs = 1, model { hidden = 16, intermediate = 32, layers = 1, heads = 2, key-value-heads = 1 } }
             """);
         var publicTexts = run.Context.Corpus.Initial;
         var tokenizer = ByteLevelBpeTokenizer.Train(publicTexts, 300);

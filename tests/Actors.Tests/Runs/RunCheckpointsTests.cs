@@ -105,6 +105,7 @@ public sealed class RunCheckpointsTests : IDisposable
             $$"""
             chorus.policy { device = cpu, checkpoint = "{{folder}}", text-tokens = 16, model.context = 64, dpo.warm-up-steps = 0 }
             chorus.downstream.checkpoint = "{{folder}}"
+            chorus.evaluation.floor-epochs = 1
             chorus.evaluation.epochs = 1
             {{string.Join("\n", more.Split(", "))}}
             """);

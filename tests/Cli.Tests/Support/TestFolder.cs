@@ -27,7 +27,7 @@ public sealed class TestFolder : IDisposable
             lora.rank = 4
           }
           synthetic.texts = 20
-          evaluation { epochs = 1, model { hidden = 16, intermediate = 32, layers = 1, heads = 2, key-value-heads = 1 } }
+          evaluation { floor-epochs = 1, epochs = 1, model { hidden = 16, intermediate = 32, layers = 1, heads = 2, key-value-heads = 1 } }
         }
         """;
 
