@@ -47,7 +47,7 @@ internal static class SelectionBenchmark
         using var downstream = TorchDownstream.Create(settings, corpus.Initial, default);
         var heldOut = new HeldOutTexts(corpus.Eval, HeldOutTopics.None(corpus.Eval.Length));
         var eval = EmbeddingMatrix.Encode(encoder, corpus.Eval);
-        double floor = downstream.Floor(settings.Evaluation.PublicTexts == 0 ? corpus.Initial : [.. corpus.Initial.Take(settings.Evaluation.PublicTexts)], heldOut, (_, _, _) => { }, default).TestAccuracy;
+        double floor = downstream.Floor(TextDraw.Of(corpus.Initial, settings.Evaluation.PublicTexts, settings.Seed), heldOut, (_, _, _) => { }, default).TestAccuracy;
         double ceiling = Arm("ceiling", [.. Enumerable.Range(0, clients).SelectMany(c => corpus.Clients.ReadTexts(c)).OrderBy(_ => random.Next()).Take(texts)]);
         Console.WriteLine(FormattableString.Invariant($"{settings.Data.Synthesis?.Flavour}, seed {settings.Seed}, noise multiplier {noise:0.###}: floor {floor:0.0000}, ceiling {ceiling:0.0000}"));
         foreach (string arm in arguments.Text("arms", "all,best,drawn,public,public-drawn,both-drawn").Split(','))

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
@@ -11,7 +10,6 @@ using Chorus.Simulation.Data;
 using Chorus.Simulation.Embedding;
 using Chorus.Simulation.FedAvg;
 using Chorus.Simulation.Metrics;
-using Chorus.Simulation.Privacy;
 using static Chorus.Actors.Evaluation.EvaluationProtocol;
 
 namespace Chorus.Actors.Evaluation;
@@ -126,7 +124,7 @@ public sealed class EvaluationSession : IDisposable
     }
 
     private ArmMeasured Floor(Action<string, long, long, string> progress, CancellationToken ct) =>
-        _floor ??= _experiment.Floor(Draw([.. _corpus.Initial], _settings.Evaluation.PublicTexts), _heldOut, (d, t, s) => progress("downstream: floor", d, t, s), ct);
+        _floor ??= _experiment.Floor(Draw(_corpus.Initial, _settings.Evaluation.PublicTexts), _heldOut, (d, t, s) => progress("downstream: floor", d, t, s), ct);
 
     private ArmMeasured OnPrivateTexts(string arm, Action<string, long, long, string> progress, CancellationToken ct)
     {
@@ -162,19 +160,7 @@ public sealed class EvaluationSession : IDisposable
         }
     }
 
-    /// <summary>As many texts as an arm may train on, each as likely as any other, in their order.</summary>
-    private string[] Draw(string[] texts, int count)
-    {
-        if (count == 0 || texts.Length <= count)
-            return texts;
-        var keys = new byte[texts.Length * sizeof(ulong)];
-        new SeededRandomSource(_settings.Seed, "evaluation/texts").Fill(keys);
-        return [.. Enumerable.Range(0, texts.Length)
-            .OrderBy(i => BinaryPrimitives.ReadUInt64LittleEndian(keys.AsSpan(i * sizeof(ulong))))
-            .Take(count)
-            .Order()
-            .Select(i => texts[i])];
-    }
+    private IReadOnlyList<string> Draw(IReadOnlyList<string> texts, int count) => TextDraw.Of(texts, count, _settings.Seed);
 
     private static string Sha256(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 

@@ -15,11 +15,13 @@ public sealed class EvaluatorActorTests() : TestKit("akka.loglevel = OFF")
     private readonly DeviceThread _device = new("test", 1);
 
     [Theory]
-    [InlineData("on", "floor 30, popri 2, ceiling 33")] // client i of 23 has i mod 4 texts: 33
-    [InlineData("off", "floor 30, popri 2")]
-    public async Task Given_synthetic_texts_When_measured_Then_each_arm_gets_its_own_texts_and_the_ceiling_only_where_it_is_on(string ceiling, string expected)
+    [InlineData("ceiling = on", "floor 30, popri 2, ceiling 33")] // client i of 23 has i mod 4 texts: 33
+    [InlineData("ceiling = off", "floor 30, popri 2")]
+    [InlineData("public-texts = 12", "floor 12, popri 2, ceiling 33")]
+    [InlineData("texts = 20", "floor 30, popri 2, ceiling 20")]
+    public async Task Given_synthetic_texts_When_measured_Then_each_arm_gets_its_own_texts_and_the_ceiling_only_where_it_is_on(string setting, string expected)
     {
-        using var run = new TinyRunFolder($"chorus.evaluation.ceiling = {ceiling}");
+        using var run = new TinyRunFolder($"chorus.evaluation.{setting}");
         RunFolder.WriteJson(run.Folder.Synthetic, new[] { "a", "b" });
         var evaluator = Sys.ActorOf(EvaluatorActor.Props(_device, StubDownstream.Factory));
         evaluator.Tell(new MeasureDownstream(run.Context.Run, run.Folder.Path), TestActor);

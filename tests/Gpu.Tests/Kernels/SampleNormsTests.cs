@@ -139,9 +139,9 @@ public sealed class SampleNormsTests : IDisposable
             double gram = gammaX * Of(a.trace()) * (Of(c.norm()) + gammaG * Of(c.trace())) + gammaG * Of(c.trace()) * Of(a.norm()) + U * Of(a.norm()) * Of(c.norm());
             double direct = Math.Pow(Math.Sqrt(exact) + gammaT * Of((a.diagonal() * c.diagonal()).sqrt().sum()), 2) - exact;
             double bound = bounds[b].cpu().item<float>();
-            // A sum may lie above the exact one by as much as the margin that is added to it.
+            // A sum of tiles may lie above the exact one by as much as the margin that is added to it.
             Assert.True(
-                bound >= exact * (1 - 1e-7) && bound <= exact * (1 + 4e-4) + 2 * Math.Max(gram, direct) + 2e-3 * Math.Sqrt(exact) * (x.shape[2] < 8 ? 1 : 0) + 1e-37,
+                bound >= exact * (1 - 1e-7) && bound <= exact * (1 + 4e-4) + Math.Max(2 * gram, 1.1 * direct) + 2e-3 * Math.Sqrt(exact) * (x.shape[2] < 8 ? 1 : 0) + 1e-37,
                 $"[{string.Join(", ", x.shape)}] {x.dtype}, sample {b}: bound {bound:R}, exact {exact:R}, ratio - 1 {bound / exact - 1:E2}");
         }
     }

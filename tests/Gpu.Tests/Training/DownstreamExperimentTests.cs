@@ -12,6 +12,7 @@ public sealed class DownstreamExperimentTests
         Model = TinyModels.Config,
         Training = new LanguageModelTrainingSettings { BatchSize = 4, SequenceLength = 12, LearningRate = 1e-2, WarmUpSteps = 5 },
         FurtherLearningRate = 1e-2,
+        MaxFloorEpochs = 6,
         MaxEpochs = 6,
         EvaluationLength = 13,
         Seed = 9,
@@ -74,13 +75,26 @@ public sealed class DownstreamExperimentTests
     {
         var results = Enumerable.Range(0, 2).Select(_ =>
         {
-            var result = Experiment(Settings with { MaxEpochs = 2 }).Train("a", null, TinyModels.Rings(30, 1), TinyModels.Rings(5, 1), out var model);
+            var result = Experiment(Settings with { MaxFloorEpochs = 2 }).Train("a", null, TinyModels.Rings(30, 1), TinyModels.Rings(5, 1), out var model);
             model.Dispose();
             return result;
         }).ToArray();
         Assert.Equal(results[0].Epochs, results[1].Epochs.AsEnumerable());
         Assert.Equal(results[0].Test, results[1].Test.AsEnumerable());
         Assert.Equal(results[0] with { Elapsed = default, Epochs = [], Test = [] }, results[1] with { Elapsed = default, Epochs = [], Test = [] });
+    }
+
+    [Fact]
+    public void Given_other_passes_for_the_floor_When_trained_Then_each_kind_of_model_keeps_to_its_own()
+    {
+        var experiment = Experiment(Settings with { MaxFloorEpochs = 3, MaxEpochs = 1, Patience = 9 });
+        var floor = experiment.Train("floor", null, TinyModels.Rings(30, 1), TinyModels.Rings(5, 1), out var start);
+        using (start)
+        {
+            var arm = experiment.Train("arm", start, TinyModels.Rings(30, 2), TinyModels.Rings(5, 2), out var model);
+            model.Dispose();
+            Assert.Equal((1 + 3, 1 + 1), (floor.Epochs.Length, arm.Epochs.Length));
+        }
     }
 
     [Fact]

@@ -35,7 +35,7 @@ public sealed class LanguageModelGroupTests
         {
             Model = TinyModels.Config,
             Training = new LanguageModelTrainingSettings { BatchSize = 4, SequenceLength = 12, LearningRate = 1e-2, WarmUpSteps = 5 },
-            MaxEpochs = 3,
+            MaxFloorEpochs = 3,
             EvaluationLength = 13,
             Seed = 9,
         };
