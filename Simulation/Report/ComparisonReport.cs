@@ -76,7 +76,7 @@ public static class ComparisonReport
         return best is null
             ? "No method has been measured between a floor and a ceiling yet"
             : best.GapClosed!.Mean <= 0 ? "No method closes any of the gap"
-            : $"{Words.Method(best.Method)} closes most of the gap{(best.Epsilon is { } e ? $" at ε = {ComparisonCharts.EpsilonText(e)}" : "")}: {Words.Percent(best.GapClosed.Mean, 0)}{Plus(best.GapClosed)}";
+            : $"{Words.Method(best.Method)} closes the largest share of the gap{(best.Epsilon is { } e ? $" at ε = {ComparisonCharts.EpsilonText(e)}" : "")}: {Words.Percent(best.GapClosed.Mean, 0)}{Plus(best.GapClosed)}";
     }
 
     private static string Plus(SeedMean mean) => mean.HalfWidth is { } half ? $" ± {Words.Percent(half, 0)}" : "";
