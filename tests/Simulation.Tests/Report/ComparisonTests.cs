@@ -42,7 +42,7 @@ public class ComparisonTests
         Assert.Contains("1 run of 11 to come", page, StringComparison.Ordinal);
         Assert.Contains("DP-SGD, ε ∞, seed 1: exit code 1, it &amp; it broke", page, StringComparison.Ordinal);
         Assert.Contains("chorus &lt;simulate&gt;", page, StringComparison.Ordinal);
-        Assert.Contains("closes the largest share of the gap at &#949; = 1: 38% &#177; 159%", page, StringComparison.Ordinal);
+        Assert.Contains("closes the largest share of the gap at ε = 1: 38% &#177; 159%", page, StringComparison.Ordinal);
         XDocument.Parse(page.Replace("<!doctype html>", "", StringComparison.Ordinal).Replace("<meta charset=\"utf-8\">", "", StringComparison.Ordinal)
             .Replace("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">", "", StringComparison.Ordinal)
             .Replace("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">", "", StringComparison.Ordinal));
