@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using Chorus.Cli.Tests.Support;
@@ -18,7 +19,7 @@ public sealed class NodeMonitorTests(CliFixture shared)
             _folder, "simulate", "--run", _folder.TinyRun, "--out", _folder.Fresh("watched"), "--nodes", "2", "--monitor", "0", "--otlp", collector.Address);
         using var coordinator = new HttpClient { BaseAddress = AddressIn(await simulation.LineAsync("monitor: ")) };
         var seed = (await simulation.LineAsync("--seed-node")).Split(' ')[^1];
-        Assert.Equal(HttpStatusCode.OK, (await coordinator.GetAsync(new Uri("ready", UriKind.Relative))).StatusCode); // others may join it
+        await UntilReadyAsync(coordinator); // it is said before the cluster has taken the node up; from then on others may join it
 
         await using var node = ChildProcess.Chorus(_folder, "node", "--seed-node", seed, "--monitor", "0", "--otlp", "http://127.0.0.1:1"); // nobody is there, and nobody minds
         using var client = new HttpClient { BaseAddress = AddressIn(await node.LineAsync("monitor: ")) };
@@ -80,6 +81,20 @@ public sealed class NodeMonitorTests(CliFixture shared)
         Assert.Contains(said, chorus.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", chorus.Errors, StringComparison.Ordinal);
         Assert.False(Directory.Exists(output));
+    }
+
+    private static async Task UntilReadyAsync(HttpClient monitor)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            using var answer = await monitor.GetAsync(new Uri("ready", UriKind.Relative));
+            if (answer.StatusCode == HttpStatusCode.OK)
+                return;
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+            Assert.True(Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(30), $"not ready yet: {await answer.Content.ReadAsStringAsync()}");
+            await Task.Delay(100);
+        }
     }
 
     /// <summary>From a line such as "monitor: http://127.0.0.1:9464/health, ready, metrics".</summary>
