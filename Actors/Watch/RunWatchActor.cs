@@ -27,13 +27,13 @@ public sealed class RunWatchActor : UntypedActor, IWithTimers
     private readonly Cluster _cluster = Cluster.Get(Context.System);
     private readonly Action<RunView> _show;
     private readonly TimeProvider _time;
+    private readonly Queue<Func<RunView, DateTimeOffset, RunView>> _withHistory = []; // what is shown together with what is done by then
     private RunView _view;
     private int _pages;
     private int _ticks;
     private bool _reading;
     private bool _readAgain;
     private bool _budgetAsked;
-    private RunEnded? _ending;
 
     public RunWatchActor(RunFacts facts, Action<RunView> show, TimeProvider time)
     {
@@ -78,12 +78,10 @@ public sealed class RunWatchActor : UntypedActor, IWithTimers
                 Read(); // what was before it is durable now
                 break;
             case RunEnded ended:
-                _ending = ended; // shown together with what is done at last
-                Read(evenUnseen: true);
+                WithHistory((view, at) => view.With(ended, at));
                 break;
             case HoldChanged changed:
-                _view = _view.With(changed, now);
-                Read();
+                WithHistory((view, at) => view.With(changed, at));
                 break;
             case ClusterEvent.IMemberEvent member:
                 _view = Node(member.Member, StatusOf(member.Member), now);
@@ -111,7 +109,7 @@ public sealed class RunWatchActor : UntypedActor, IWithTimers
                 if (_readAgain)
                     Read(evenUnseen: true);
                 else
-                    End(now);
+                    CatchUp(now);
                 break;
             case BudgetKnown known:
                 _view = _view with { Budget = known.Budget };
@@ -120,7 +118,7 @@ public sealed class RunWatchActor : UntypedActor, IWithTimers
                 if (failed.What == History)
                 {
                     _reading = false;
-                    End(now);
+                    CatchUp(now);
                     if (_view.History.Last is null)
                         break; // the run is only making its journal; what is wrong with one it says itself
                 }
@@ -139,10 +137,17 @@ public sealed class RunWatchActor : UntypedActor, IWithTimers
             _show(_view = _view with { At = now });
     }
 
-    private void End(DateTimeOffset at)
+    /// <summary>Shown before what is done has been read, "paused" would stand beside the round before, and an end beside a run that goes on.</summary>
+    private void WithHistory(Func<RunView, DateTimeOffset, RunView> change)
     {
-        if (_ending is { } ended)
-            (_view, _ending) = (_view.With(ended, at), null);
+        _withHistory.Enqueue(change);
+        Read(evenUnseen: true);
+    }
+
+    private void CatchUp(DateTimeOffset at)
+    {
+        while (_withHistory.TryDequeue(out var change))
+            _view = change(_view, at);
     }
 
     private RunView Node(Member member, NodeStatus status, DateTimeOffset at) => _view.WithNode(AddressOf(member.Address), member.Roles.Where(role => !Membership.Admission.NamesRun(role)), status, at);

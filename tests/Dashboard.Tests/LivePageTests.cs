@@ -35,13 +35,16 @@ public sealed class LivePageTests : IDisposable
     [Fact]
     public async Task Given_the_token_When_the_run_is_paused_and_let_go_and_stopped_Then_it_does_so_and_the_page_says_it()
     {
-        await using var live = await LiveRun.StartAsync(_folder, nodes: 1, policy: (_, _, _, _) => new StubPolicy { BeforeTuning = () => Thread.Sleep(100) });
+        await using var live = await LiveRun.StartAsync(_folder, nodes: 1, hold: true);
         var served = live.Served;
         using (await served.SendAsync(HttpMethod.Post, "/control/pause", served.Token.Value))
         {
         }
 
-        var paused = await served.FollowAsync(p => p.GetValueOrDefault("state", "").Contains("\"status\":\"paused\"", StringComparison.Ordinal) && p["log"].Contains(">paused<", StringComparison.Ordinal));
+        await served.FollowAsync(p => p.GetValueOrDefault("log", "").Contains("asked to pause after this round", StringComparison.Ordinal));
+        live.Release();
+        var paused = await served.FollowAsync(p => p.GetValueOrDefault("state", "").Contains("\"status\":\"paused\"", StringComparison.Ordinal)
+            && p.GetValueOrDefault("log", "").Contains(">paused<", StringComparison.Ordinal) && p.GetValueOrDefault("now", "").Contains("Paused", StringComparison.Ordinal));
         Assert.Contains("Paused before round", paused["now"], StringComparison.Ordinal);
         using (await served.SendAsync(HttpMethod.Post, "/control/go-on", served.Token.Value))
         {

@@ -1,7 +1,6 @@
 using Akka.Actor;
 using Akka.Cluster;
 using Chorus.Actors.Hosting;
-using Chorus.Actors.Policy;
 using Chorus.Actors.Runs;
 using Chorus.Actors.Tests.Support;
 using Chorus.Actors.Watch;
@@ -20,7 +19,7 @@ internal sealed class LiveRun : IRunControl, IAsyncDisposable
     private Task<RunEnded?> _ended = Task.FromResult<RunEnded?>(null);
     private IRunControl? _control;
 
-    private LiveRun(RunContext context, int nodes, bool hold, PolicyFactory? policy)
+    private LiveRun(RunContext context, int nodes, bool hold)
     {
         _context = context;
         if (!hold)
@@ -28,7 +27,7 @@ internal sealed class LiveRun : IRunControl, IAsyncDisposable
         _run = new TestRun
         {
             Nodes = nodes,
-            Policy = policy ?? ((_, _, _, _) => new StubPolicy { BeforeTuning = _held.Wait }),
+            Policy = (_, _, _, _) => new StubPolicy { BeforeTuning = _held.Wait },
             OnStart = _started.SetResult,
             BeforeEnd = () => Task.WhenAny(_seen.Task, Task.Delay(TimeSpan.FromSeconds(20))),
             // A node that falls silent is noticed sooner, and the others wait longer before they give it up.
@@ -40,15 +39,14 @@ internal sealed class LiveRun : IRunControl, IAsyncDisposable
 
     /// <param name="folder">Where the data is made (or lies, from a run before) and the run is.</param>
     /// <param name="hold">Whether the first tuning waits for <see cref="Release"/>.</param>
-    /// <param name="policy">Instead of the stub that may be held.</param>
     /// <param name="port">Of the page; 0 takes a free one.</param>
     /// <param name="resume">Goes on with the folder's run.</param>
-    public static async Task<LiveRun> StartAsync(TemporaryFolder folder, int nodes, bool hold = false, PolicyFactory? policy = null, int port = 0, bool resume = false)
+    public static async Task<LiveRun> StartAsync(TemporaryFolder folder, int nodes, bool hold = false, int port = 0, bool resume = false)
     {
         if (!resume)
             TinyCorpus.Write(folder.In("data"), TestRun.Clients);
         var context = resume ? RunPreparation.Resume(folder.In("run")) : RunPreparation.New(TestRun.Settings(folder.In("data")), folder.In("run"), null, CancellationToken.None);
-        var live = new LiveRun(context, nodes, hold, policy);
+        var live = new LiveRun(context, nodes, hold);
         IActorRef? watch = null;
         live.Served = await Served.StartAsync(port: port, run: live, watched: pages => watch?.Tell(new RunWatchProtocol.Watched(pages)));
         live._ended = Task.Run(() => live._run.RunAsync(context));
