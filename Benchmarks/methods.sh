@@ -7,7 +7,7 @@
 set -uo pipefail
 chorus="$1" out="$2" seeds="${3:-3}" epsilons="${4:-1}" jobs="${5:-1}"
 shift $(( $# < 5 ? $# : 5 ))
-methods="${METHODS:-popri,popri-plus,pe,pe-sft,dp-fedavg,dp-ftrl,dp-sgd}" less="${LESS-0.2}" failed=0
+methods="${METHODS:-popri,popri-plus,pe,pe-sft,dp-fedavg,dp-ftrl,dp-sgd,untuned}" less="${LESS-0.2}" failed=0
 compare() {
     local name="$1"; shift
     "$chorus" compare --methods "$methods" --epsilons "$epsilons" --seeds "$seeds" --jobs "$jobs" --out "$out/$name" "$@" || failed=1

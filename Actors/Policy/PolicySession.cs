@@ -65,7 +65,10 @@ public sealed partial class PolicySession : IDisposable
         var watch = Stopwatch.StartNew();
         var texts = _settings.Method == Method.Pe ? Offspring(request.Rounds, progress, ct) : Texts(request.Rounds, progress, ct);
         var sha256 = RunFolder.WriteJson(_folder.Synthetic, texts);
-        WriteSamples(texts, ct);
+        if (request.Rounds > 0)
+            WriteSamples(texts, ct);
+        else
+            RunFolder.WriteJson(_folder.Samples, new SampleFile([], [.. texts.Take(SamplesShown)]));
         return new SyntheticMade(Run, sha256, texts.Length, watch.Elapsed.TotalSeconds);
     }
 
@@ -139,18 +142,19 @@ public sealed partial class PolicySession : IDisposable
         return [.. ReleasedMean.Draw(scores, _settings.SyntheticTexts, BitConverter.ToUInt32(random) / (uint.MaxValue + 1.0)).Select(i => pool[i])];
     }
 
-    /// <summary>The synthetic texts of a policy that was tuned.</summary>
+    /// <summary>The synthetic texts of the policy as so many rounds have tuned it.</summary>
     private string[] Texts(int rounds, Action<string, long, long, string> progress, CancellationToken ct)
     {
         UseAdapterOf(rounds);
         var popri = _settings.Popri;
-        var count = _settings.SyntheticTexts * popri.BestOf;
+        var weighs = popri.Weighs && rounds > 0;
+        var count = _settings.SyntheticTexts * (weighs ? popri.BestOf : 1);
         var prompts = FewShotPrompts.Draw(
             _corpus.Initial.Length, (count + popri.Samples - 1) / popri.Samples, popri.Shots, Seeds.Derive(_settings.Seed, "synthetic", 0), round: 0);
         var written = _policy.Generate(
             TextsOf(prompts), popri.Samples, Seeds.Derive(_settings.Seed, "synthetic", rounds), (d, t, s) => progress("synthesize", d, t, s), ct);
         string[] texts = [.. written.Select(c => c.Text.Trim()).Where(t => t.Length > 0).Take(count)];
-        return popri.Weighs ? Drawn(texts, rounds) : texts;
+        return weighs ? Drawn(texts, rounds) : texts;
     }
 
     /// <summary>For people: what the policy wrote to the first prompts before it was tuned, and writes to them now.</summary>

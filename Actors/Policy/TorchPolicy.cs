@@ -110,6 +110,7 @@ public sealed class TorchPolicy : IPolicy
             Sampling = new SamplingSettings { Temperature = policy.Temperature, TopP = policy.TopP, TopK = policy.TopK, MaxNewTokens = policy.TextTokens },
             Dpo = new DpoSettings
             {
+                Loss = policy.Dpo.Loss == "ipo" ? PreferenceLoss.Ipo : PreferenceLoss.Dpo,
                 Beta = policy.Dpo.Beta,
                 LabelSmoothing = policy.Dpo.LabelSmoothing,
                 LearningRate = policy.Dpo.LearningRate,

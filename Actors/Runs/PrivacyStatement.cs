@@ -13,6 +13,8 @@ internal static class PrivacyStatement
         var settings = context.Settings;
         if (settings.Method == Method.Public)
             return "Nothing of the private clients was released: the model knows public texts alone.";
+        if (settings.Method == Method.Untuned)
+            return "Nothing of the private clients was released: the policy knows public texts alone, and what it wrote is all that the model adds to them.";
         if (double.IsPositiveInfinity(epsilon))
             return $"This run promises nothing: {(settings.Method == Method.Private ? "the model was trained on the private texts themselves" : "what it released carries no noise")}.";
         var repeatable = settings.Privacy.ReproducibleNoise

@@ -194,7 +194,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
                 Evaluate(round);
                 break;
             case RunStep.WriteSynthetic:
-                Request(_peers.Policy, new PolicyProtocol.WriteSynthetic(_context.Run, _context.Folder.Path, _context.Settings.Rounds));
+                Request(_peers.Policy, new PolicyProtocol.WriteSynthetic(_context.Run, _context.Folder.Path, _context.Plan.Rounds));
                 break;
             case RunStep.MeasureDownstream when _context.Plan.Rounds == 0 && _context.Charges.Of(0) is { } charge:
                 _ledger.Tell(Named(charge)); // the training is one release, and comes with the measurement

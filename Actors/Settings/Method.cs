@@ -26,6 +26,9 @@ public enum Method
     /// <summary>One trainer with all texts trains the downstream model; a client is an example (arXiv:1607.00133).</summary>
     DpSgd,
 
+    /// <summary>The policy writes as it is and no client is asked: what private feedback is measured against.</summary>
+    Untuned,
+
     /// <summary>Public texts alone: the floor.</summary>
     Public,
 
@@ -39,7 +42,7 @@ public static class MethodNames
     private static readonly ImmutableArray<(Method Method, string Name)> Names =
     [
         (Method.Popri, "popri"), (Method.PopriPlus, "popri-plus"), (Method.Pe, "pe"), (Method.PeSft, "pe-sft"), (Method.DpFedAvg, "dp-fedavg"),
-        (Method.DpFtrl, "dp-ftrl"), (Method.DpSgd, "dp-sgd"), (Method.Public, "public"), (Method.Private, "private"),
+        (Method.DpFtrl, "dp-ftrl"), (Method.DpSgd, "dp-sgd"), (Method.Untuned, "untuned"), (Method.Public, "public"), (Method.Private, "private"),
     ];
 
     /// <summary>All names, in the order of the enumeration.</summary>
@@ -52,14 +55,17 @@ public static class MethodNames
         ? found.Method
         : throw new SettingsException($"there is no method \"{name}\"; the methods are {string.Join(", ", All)}");
 
-    /// <summary>A policy writes candidates, clients vote on them, and the product is a set of synthetic texts.</summary>
-    public static bool WritesTexts(this Method method) => method is Method.Popri or Method.PopriPlus or Method.Pe or Method.PeSft;
+    /// <summary>A policy writes candidates, and clients vote on them.</summary>
+    public static bool AsksForVotes(this Method method) => method is Method.Popri or Method.PopriPlus or Method.Pe or Method.PeSft;
+
+    /// <summary>The product is a set of texts that a policy writes.</summary>
+    public static bool WritesTexts(this Method method) => method.AsksForVotes() || method == Method.Untuned;
 
     /// <summary>Clients train a model, and the product is that model.</summary>
     public static bool TrainsAtClients(this Method method) => method is Method.DpFedAvg or Method.DpFtrl;
 
     /// <summary>Whether clients are asked in rounds.</summary>
-    public static bool HasRounds(this Method method) => method.WritesTexts() || method.TrainsAtClients();
+    public static bool HasRounds(this Method method) => method.AsksForVotes() || method.TrainsAtClients();
 
     /// <summary>Whether anything is released of the private clients under the budget.</summary>
     public static bool SpendsPrivacy(this Method method) => method.HasRounds() || method == Method.DpSgd;

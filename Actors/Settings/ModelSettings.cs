@@ -61,8 +61,9 @@ public sealed record PretrainingRunSettings(
     int Steps, int BatchSize, double LearningRate, int WarmUpSteps, double WeightDecay, double MaxGradientNorm);
 
 /// <summary>How the policy is tuned on a round's preference pairs.</summary>
+/// <param name="Loss">dpo or ipo.</param>
 public sealed record DpoRunSettings(
-    double Beta, double LabelSmoothing, double LearningRate, int Epochs, int BatchSize, int GradientAccumulation, int WarmUpSteps, double MaxGradientNorm);
+    string Loss, double Beta, double LabelSmoothing, double LearningRate, int Epochs, int BatchSize, int GradientAccumulation, int WarmUpSteps, double MaxGradientNorm);
 
 /// <summary>The policy: its model, how it is pretrained, how it writes, how it is tuned.</summary>
 public sealed record PolicyRunSettings
@@ -134,6 +135,7 @@ public sealed record PolicyRunSettings
             TopK = read.Int("policy.sampling.top-k", 0),
             SamplingBatch = read.Int("policy.sampling.batch-size", 1, 65_536),
             Dpo = new DpoRunSettings(
+                read.OneOf("policy.dpo.loss", "dpo", "ipo"),
                 read.Above("policy.dpo.beta", 0, 100),
                 read.From("policy.dpo.label-smoothing", 0, 0.5),
                 read.Above("policy.dpo.learning-rate", 0, 1),

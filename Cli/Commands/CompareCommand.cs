@@ -15,7 +15,7 @@ namespace Chorus.Cli.Commands;
 internal static class CompareCommand
 {
     private static readonly Option<string> Run = new("--run") { Description = "A run file, or the name of one that ships with Chorus.", DefaultValueFactory = _ => "quickstart", HelpName = "FILE" };
-    private static readonly Option<string> MethodList = new("--methods") { Description = $"Methods, separated by commas, of {string.Join(", ", MethodNames.All)}; the first is what the others are set against. public and private are there anyway.", DefaultValueFactory = _ => "popri,popri-plus,pe,pe-sft,dp-fedavg,dp-ftrl,dp-sgd", HelpName = "A,B,C" };
+    private static readonly Option<string> MethodList = new("--methods") { Description = $"Methods, separated by commas, of {string.Join(", ", MethodNames.All)}; the first is what the others are set against. public and private are there anyway.", DefaultValueFactory = _ => "popri,popri-plus,pe,pe-sft,dp-fedavg,dp-ftrl,dp-sgd,untuned", HelpName = "A,B,C" };
     private static readonly Option<string?> Epsilons = new("--epsilons") { Description = "Budgets, separated by commas; inf is no noise. Default: the run file's.", HelpName = "E,F" };
     private static readonly Option<string> Seeds = new("--seeds") { Description = "How many seeds, from the run file's on; or several, separated by commas.", DefaultValueFactory = _ => "1", HelpName = "N" };
     private static readonly Option<string?> Out = new("--out") { Description = "The comparison's folder; what it holds is not run again. Default: a new one below runs/.", HelpName = "DIR" };
@@ -95,7 +95,7 @@ internal static class CompareCommand
         };
     }
 
-    /// <summary>Runs cells in their order, as many at once as may be. What several share is made by the first of them: floors, and each seed's pretrained policy.</summary>
+    /// <summary>Runs cells in their order, as many at once as may be, but none before what it shares has been made by the first that needs it: a seed's floor, its pretrained policy.</summary>
     private static async Task RunMissingAsync(
         ComparisonPlan plan, int jobs, ConcurrentDictionary<PlannedCell, string> errors, RunProgressView progress, Action write, CancellationToken ct)
     {
@@ -103,18 +103,35 @@ internal static class CompareCommand
         var (done, writing) = (plan.Cells.Count(IsDone), new Lock());
         progress.Say($"comparison in {plan.Folder}: {plan.Cells.Count} runs, {done} of them done");
         PlannedCell[] missing = [.. plan.Cells.Where(c => !IsDone(c))];
-        var ended = missing.ToDictionary(c => c, _ => new TaskCompletionSource());
-        var queue = new ConcurrentQueue<PlannedCell>(missing);
+        var ended = missing.ToDictionary(c => c, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)); // set under the lock alone
+        List<PlannedCell> waiting = [.. missing];
         await Task.WhenAll(Enumerable.Range(0, jobs).Select(_ => WorkAsync()));
 
-        // A cell waits for others that come before it, which some worker has taken: the first of them waits for nothing.
         async Task WorkAsync()
         {
-            while (queue.TryDequeue(out var cell))
+            while (true)
             {
+                PlannedCell? cell;
+                Task shared = Task.CompletedTask;
+                lock (writing)
+                {
+                    if (waiting.Count == 0)
+                        return;
+                    cell = waiting.FirstOrDefault(c => SharesWith(c).All(s => ended[s].Task.IsCompleted));
+                    if (cell is not null)
+                        waiting.Remove(cell);
+                    else // what the first one waits for comes before it, so some worker has it
+                        shared = Task.WhenAny(waiting.SelectMany(SharesWith).Select(s => ended[s].Task).Where(t => !t.IsCompleted));
+                }
+
+                if (cell is null)
+                {
+                    await shared;
+                    continue;
+                }
+
                 try
                 {
-                    await Task.WhenAll(SharesWith(cell).Select(c => ended[c].Task));
                     var watch = Stopwatch.StartNew();
                     if (await runner.RunAsync(cell, ct) is { } error)
                         errors[cell] = error;
@@ -127,7 +144,8 @@ internal static class CompareCommand
                 }
                 finally
                 {
-                    ended[cell].SetResult();
+                    lock (writing)
+                        ended[cell].SetResult();
                 }
             }
         }

@@ -21,7 +21,7 @@ internal static class QualityPart
         ? ReportCharts.Accuracy(accuracy, view.Facts.Settings.Method.NameOf())
         : RoundCharts.Nothing(view.Facts.Plan.Downstream ? "It is measured after the last round." : "This run does not measure it.");
 
-    public static Html Distance(RunView view) => view.Facts.Plan.WritesTexts && view.Facts.Settings.Evaluation.Distances
+    public static Html Distance(RunView view) => view.Facts.Plan is { WritesTexts: true, Rounds: > 0 } && view.Facts.Settings.Evaluation.Distances
         ? RoundCharts.Distance(
             [.. view.History.State.Rounds.Where(r => r.Evaluated?.Fid is { } f && double.IsFinite(f)).Select(r => (r.Round, r.Evaluated!.Fid!.Value))],
             view.Facts.Rounds)

@@ -22,6 +22,18 @@ public static class DpoLoss
         return loss.MoveToOuterDisposeScope();
     }
 
+    /// <summary>
+    /// Identity preference optimisation's loss (arXiv:2310.12036, eq. 17): the squared distance of h / beta, the log-ratio that the chosen has gained on the rejected, from 1 / (2 beta); one loss a pair, [B];
+    /// the caller owns it. Unlike DPO's it ends at a finite margin. With label smoothing e the expected loss over right and wrong orders has its minimum at (1 - 2 e) / (2 beta), and is this up to a constant.
+    /// </summary>
+    /// <inheritdoc cref="Loss" path="/param"/>
+    public static Tensor IdentityLoss(Tensor policyChosen, Tensor policyRejected, Tensor referenceChosen, Tensor referenceRejected, double beta, double labelSmoothing)
+    {
+        using var scope = NewDisposeScope();
+        var gained = Margin(policyChosen, policyRejected, referenceChosen, referenceRejected, 1);
+        return gained.sub((1 - 2 * labelSmoothing) / (2 * beta)).square().MoveToOuterDisposeScope();
+    }
+
     /// <summary>The chosen's reward minus the rejected's, beta ((pc - rc) - (pr - rr)): [B]; the caller owns it.</summary>
     public static Tensor Margin(Tensor policyChosen, Tensor policyRejected, Tensor referenceChosen, Tensor referenceRejected, double beta)
     {

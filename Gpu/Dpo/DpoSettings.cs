@@ -1,8 +1,20 @@
 namespace Chorus.Gpu.Dpo;
 
+/// <summary>What a preference pair's margin is trained towards.</summary>
+public enum PreferenceLoss
+{
+    /// <summary><see cref="DpoLoss.Loss"/>.</summary>
+    Dpo,
+
+    /// <summary><see cref="DpoLoss.IdentityLoss"/>.</summary>
+    Ipo,
+}
+
 /// <summary>How preference pairs tune an adapter (DPO, arXiv:2305.18290).</summary>
 public sealed record DpoSettings
 {
+    public PreferenceLoss Loss { get; init; }
+
     /// <summary>Strength of the pull towards the reference policy.</summary>
     public double Beta { get; init => field = Positive(value, nameof(Beta)); } = 0.1;
 
@@ -54,7 +66,7 @@ public sealed record TokenPair(int[] Prompt, int[] Chosen, int[] Rejected);
 
 /// <summary>What one tuning did.</summary>
 /// <param name="Steps">Optimiser steps; 0, with all else 0, where there were no pairs.</param>
-/// <param name="FirstLoss">Mean loss of the first batch, before any step (ln 2 for a fresh adapter).</param>
+/// <param name="FirstLoss">Mean loss of the first batch, before any step (ln 2 for a fresh adapter under DPO).</param>
 /// <param name="LastLoss">Mean loss of the last batch, before its step.</param>
 /// <param name="RewardAccuracy">Share of the last epoch's pairs whose chosen completion had the higher reward when its batch came up.</param>
 /// <param name="RewardMargin">Mean over the last epoch of the chosen's reward minus the rejected's; a reward is beta log(policy / reference).</param>

@@ -152,7 +152,9 @@ public sealed class DpoTrainer(CausalModel model, LoraAdapter adapter, int endTo
             var referenceChosen = tensor(some.Select(i => reference[i].Chosen).ToArray()).to(model.Device);
             var referenceRejected = tensor(some.Select(i => reference[i].Rejected).ToArray()).to(model.Device);
             var (chosen, rejected) = batch.LogProbabilities(model);
-            var losses = DpoLoss.Loss(chosen, rejected, referenceChosen, referenceRejected, s.Beta, s.LabelSmoothing);
+            var losses = s.Loss == PreferenceLoss.Ipo
+                ? DpoLoss.IdentityLoss(chosen, rejected, referenceChosen, referenceRejected, s.Beta, s.LabelSmoothing)
+                : DpoLoss.Loss(chosen, rejected, referenceChosen, referenceRejected, s.Beta, s.LabelSmoothing);
             var share = some.Length == indices.Length ? losses.mean() : losses.sum([0L]).div(indices.Length);
             loss += share.item<float>();
             foreach (float m in DpoLoss.Margin(chosen.detach(), rejected.detach(), referenceChosen, referenceRejected, s.Beta).cpu().data<float>())

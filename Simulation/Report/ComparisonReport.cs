@@ -72,7 +72,7 @@ public static class ComparisonReport
 
     private static string Headline(Comparison comparison)
     {
-        var best = comparison.Rows.Where(r => r.GapClosed is not null).GroupBy(r => r.Epsilon).OrderBy(g => g.Key).Select(g => g.MaxBy(r => r.GapClosed!.Mean)!).FirstOrDefault();
+        var best = comparison.Rows.Where(r => r is { GapClosed: not null, Epsilon: not null }).GroupBy(r => r.Epsilon).OrderBy(g => g.Key).Select(g => g.MaxBy(r => r.GapClosed!.Mean)!).FirstOrDefault();
         return best is null
             ? "No method has been measured between a floor and a ceiling yet"
             : best.GapClosed!.Mean <= 0 ? "No method closes any of the gap"

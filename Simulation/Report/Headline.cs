@@ -28,6 +28,7 @@ internal static class Headline
         string did = run.Method switch
         {
             "public" => "A downstream model was trained on public texts alone: the floor of all methods.",
+            "untuned" => "A public language model wrote texts as it is; no client was asked.",
             "private" => "A downstream model was trained on the private texts themselves, without privacy: the ceiling of all methods.",
             "dp-sgd" => $"One trainer with the texts of {Words.Counted(run.Clients, "simulated client")} trained the downstream model by DP-SGD; a client is an example.",
             "dp-fedavg" or "dp-ftrl" => $"In {Words.Counted(run.Rounds.Length, "round")} {Words.Counted(run.Clients, "simulated client")} trained the downstream model; no text left its client.",
@@ -49,7 +50,7 @@ internal static class Headline
     }
 
     /// <summary>Whether what a method makes is synthetic texts, rather than a model.</summary>
-    public static bool MakesTexts(RunResult run) => run.Method is "popri" or "popri-plus" or "pe" or "pe-sft";
+    public static bool MakesTexts(RunResult run) => run.Method is "popri" or "popri-plus" or "pe" or "pe-sft" or "untuned";
 
     private static string Product(RunResult run) => MakesTexts(run) ? "Synthetic texts" : Words.Method(run.Method);
 

@@ -109,6 +109,8 @@ public static partial class HtmlReport
         SampleTexts samples = run.Samples;
         int rows = Math.Max(samples.Before.Length, samples.After.Length);
         if (rows == 0) return Html.Empty;
+        if (samples.Before.Length == 0)
+            return Html.Of($"""<h2>What the model wrote</h2><div class="samples">{Html.Join(samples.After.Select(t => Html.Of($"""<blockquote>{t}</blockquote>""")))}</div>""");
         static string At(IReadOnlyList<string> texts, int i) => i < texts.Count ? texts[i] : Words.Unknown;
         return Html.Of($"""
             <h2>What the model wrote</h2>

@@ -28,7 +28,7 @@ public sealed record RunResult
 
     public required DataReference Data { get; init; }
 
-    /// <summary>popri, popri-plus, pe, pe-sft, dp-fedavg, dp-ftrl, dp-sgd, public or private.</summary>
+    /// <summary>popri, popri-plus, pe, pe-sft, dp-fedavg, dp-ftrl, dp-sgd, untuned, public or private.</summary>
     public required string Method { get; init; }
 
     /// <summary>Next-token accuracy on held-out private texts, in [0, 1].</summary>

@@ -17,6 +17,7 @@ internal static class Words
         "dp-fedavg" => "DP-FedAvg",
         "dp-ftrl" => "DP-FTRL",
         "dp-sgd" => "DP-SGD",
+        "untuned" => "untuned policy",
         "public" => "public texts",
         "private" => "private texts",
         _ => name,

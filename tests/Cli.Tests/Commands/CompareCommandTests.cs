@@ -17,20 +17,21 @@ public sealed class CompareCommandTests(CliFixture shared)
         var into = _folder.Fresh("comparison");
         string[] arguments =
         [
-            "compare", "--run", _folder.TinyRun, "--methods", string.Join(',', Methods), "--epsilons", "4", "--seeds", "1", "--out", into,
+            "compare", "--run", _folder.TinyRun, "--methods", string.Join(',', [.. Methods, "untuned"]), "--epsilons", "4", "--seeds", "1", "--out", into,
             "--set", "dp-sgd.steps=3", "--set", "dp-sgd.batch=8", "--set", "dp-sgd.client-tokens=48", "--set", "federated.client-texts=2", "--set", "federated.bands=2",
         ];
         var (code, output, errors) = await RunAsync(arguments);
         Assert.True(code == ExitCode.Done, errors + Logs(into));
-        Assert.Contains("9 runs, 0 of them done", output, StringComparison.Ordinal);
+        Assert.Contains("10 runs, 0 of them done", output, StringComparison.Ordinal);
 
-        string[] cells = ["public-seed11", "private-seed11", .. Methods.Select(m => $"{m}-eps4-seed11")];
+        string[] cells = ["public-seed11", "private-seed11", "untuned-seed11", .. Methods.Select(m => $"{m}-eps4-seed11")];
         Assert.All(cells, c => Assert.True(File.Exists(Path.Combine(into, "cells", c, "report.html")), c));
         var lines = File.ReadAllLines(Path.Combine(into, "comparison.csv"));
-        Assert.Equal(10, lines.Length);
+        Assert.Equal(11, lines.Length);
         var floors = lines[1..].Select(l => l.Split(',')[4]).Distinct().ToArray();
         Assert.Single(floors); // all arms begin at one floor
         Assert.All(Methods, m => Assert.Contains(lines, l => l.StartsWith($"{m},4,11,0.", StringComparison.Ordinal)));
+        Assert.Contains(lines, l => l.StartsWith("untuned,,11,0.", StringComparison.Ordinal));
         var page = File.ReadAllText(Path.Combine(into, "comparison.html"));
         Assert.Contains($"chorus simulate --run {Path.Combine(into, "run.conf")} --seed 11 --set method=dp-ftrl --set privacy.epsilon=4", page, StringComparison.Ordinal);
         Assert.DoesNotContain("to come", page, StringComparison.Ordinal);
@@ -39,7 +40,7 @@ public sealed class CompareCommandTests(CliFixture shared)
         File.Delete(Path.Combine(into, "cells", "pe-eps4-seed11", "result.json"));
         (code, output, errors) = await RunAsync(arguments);
         Assert.True(code == ExitCode.Done, errors + Logs(into));
-        Assert.Contains("9 runs, 8 of them done", output, StringComparison.Ordinal);
+        Assert.Contains("10 runs, 9 of them done", output, StringComparison.Ordinal);
         Assert.All(cells.Where(c => !c.StartsWith("pe-eps", StringComparison.Ordinal)), c => Assert.Equal(written[c], File.GetLastWriteTimeUtc(Path.Combine(into, "cells", c, "result.json"))));
         Assert.True(File.Exists(Path.Combine(into, "cells", "pe-eps4-seed11", "result.json")));
 

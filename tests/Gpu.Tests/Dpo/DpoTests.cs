@@ -74,6 +74,32 @@ public sealed class DpoTests
             },
             iter: 200, threads: 1);
 
+    [Fact]
+    public void Given_random_log_probabilities_When_scored_by_IPO_Then_the_loss_is_the_expected_one_over_wrong_labels_up_to_a_constant() =>
+        Gen.Select(Gen.Double[-50, 0], Gen.Double[-50, 0], Gen.Double[-50, 0], Gen.Double[-50, 0], Gen.Double[0.05, 1], Gen.Double[0, 0.49]).Sample(
+            (pc, pr, rc, rr, beta, e) =>
+            {
+                using var scope = NewDisposeScope();
+                double gained = pc - pr - (rc - rr), target = 1 / (2 * beta), constant = target * target * 4 * e * (1 - e);
+                double expected = (1 - e) * Math.Pow(gained - target, 2) + e * Math.Pow(gained + target, 2) - constant;
+                double actual = DpoLoss.IdentityLoss(tensor(new[] { pc }), tensor(new[] { pr }), tensor(new[] { rc }), tensor(new[] { rr }), beta, e).item<double>();
+                return Math.Abs(actual - expected) <= 1e-9 * (1 + gained * gained + target * target);
+            },
+            iter: 200, threads: 1);
+
+    [Fact]
+    public void Given_pairs_When_tuned_by_IPO_for_long_Then_margins_end_where_the_loss_has_its_minimum()
+    {
+        using var model = new LlamaModel(Tiny, 1, CPU);
+        TextGeneratorTests.Widen(model);
+        using var adapter = LoraAdapter.Attach(model, new LoraSettings { Rank = 4 }, 2);
+        var settings = new DpoSettings { Loss = PreferenceLoss.Ipo, Beta = 0.5, LabelSmoothing = 0.1, LearningRate = 1e-2, Epochs = 60, BatchSize = 6, WarmUpSteps = 2 };
+        var summary = new DpoTrainer(model, adapter, End).Train(SomePairs(6), settings, 3, null, default);
+
+        Assert.Equal(0.64, summary.FirstLoss, 1e-3); // ((1 - 2 x 0.1) / (2 x 0.5))^2: no pair has a margin yet
+        Assert.InRange(summary.RewardMargin, 0.38, 0.42); // beta x 0.8
+    }
+
     [Theory]
     [InlineData("llama")]
     [InlineData("gpt2")]
