@@ -16,7 +16,7 @@ internal static class RunFolders
     {
         var folder = Directory.Exists(Root)
             ? Directory.GetDirectories(Root)
-                .Where(d => File.Exists(new RunFolder(d).Settings) && !File.Exists(new RunFolder(d).Result))
+                .Where(d => File.Exists(new RunFolder(d).Settings) && !new RunFolder(d).IsFinished)
                 .MaxBy(d => File.GetLastWriteTimeUtc(new RunFolder(d).Settings))
             : null;
         return folder ?? throw new SettingsException($"there is no unfinished run below {Path.GetFullPath(Root)}: name one with --out DIR");

@@ -65,10 +65,7 @@ public sealed partial class PolicySession : IDisposable
         var watch = Stopwatch.StartNew();
         var texts = _settings.Method == Method.Pe ? Offspring(request.Rounds, progress, ct) : Texts(request.Rounds, progress, ct);
         var sha256 = RunFolder.WriteJson(_folder.Synthetic, texts);
-        if (request.Rounds > 0)
-            WriteSamples(texts, ct);
-        else
-            RunFolder.WriteJson(_folder.Samples, new SampleFile([], [.. texts.Take(SamplesShown)]));
+        RunFolder.WriteJson(_folder.Samples, request.Rounds == 0 ? new SampleFile([], [.. texts.Take(SamplesShown)]) : Samples(texts, ct));
         return new SyntheticMade(Run, sha256, texts.Length, watch.Elapsed.TotalSeconds);
     }
 
@@ -158,15 +155,14 @@ public sealed partial class PolicySession : IDisposable
     }
 
     /// <summary>For people: what the policy wrote to the first prompts before it was tuned, and writes to them now.</summary>
-    private void WriteSamples(string[] synthetic, CancellationToken ct)
+    private SampleFile Samples(string[] synthetic, CancellationToken ct)
     {
         var first = RunFolder.ReadJson<CandidateFile>(_folder.Candidates(1));
         var prompts = first.Prompts.Take(SamplesShown).ToImmutableArray();
         var after = _settings.Method == Method.Pe
             ? synthetic.Take(prompts.Length)
             : _policy.Generate(TextsOf(prompts), 1, Seeds.Derive(_settings.Seed, "samples", 0), (_, _, _) => { }, ct).Select(c => c.Text);
-        RunFolder.WriteJson(
-            _folder.Samples, new SampleFile([.. prompts.Select((_, i) => first.Candidates[i * first.SamplesPerPrompt].Text)], [.. after]));
+        return new SampleFile([.. prompts.Select((_, i) => first.Candidates[i * first.SamplesPerPrompt].Text)], [.. after]);
     }
 
     private void UseAdapterOf(int round)

@@ -205,7 +205,7 @@ public sealed partial class RunCoordinatorActor : ReceivePersistentActor, IWithT
             case RunStep.Finish:
                 WriteReport(_clock.Elapsed.TotalSeconds);
                 break;
-            case RunStep.Over when !File.Exists(_context.Folder.Result): // the journal has all of it
+            case RunStep.Over when !_context.Folder.IsFinished: // the journal has all of it
                 WriteReport(_state.Finished!.TotalSeconds);
                 break;
             case RunStep.Over:

@@ -35,7 +35,11 @@ public sealed class RunFolder(string path)
 
     public string Samples => In("samples.json");
 
+    /// <summary>Written last of all.</summary>
     public string Result => In("result.json");
+
+    /// <summary>Whether a run ended here with its result; its report is there too.</summary>
+    public bool IsFinished => File.Exists(Result);
 
     public string Report => In("report.html");
 

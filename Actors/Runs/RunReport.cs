@@ -18,8 +18,8 @@ public static class RunReport
     public static void Write(RunContext context, RunState state, int nodes, double seconds)
     {
         var result = ResultOf(context, state, nodes, seconds);
-        RunResultFile.Write(result, context.Folder.Result);
         RunFolder.WriteText(context.Folder.Report, HtmlReport.Render(result));
+        RunResultFile.Write(result, context.Folder.Result); // last: it is what says that the run is finished
     }
 
     /// <summary>Writes report.html anew from result.json.</summary>
@@ -27,7 +27,7 @@ public static class RunReport
     /// <exception cref="SettingsException">The folder holds no finished run.</exception>
     public static string Rewrite(RunFolder folder)
     {
-        if (!File.Exists(folder.Result))
+        if (!folder.IsFinished)
         {
             throw new SettingsException(File.Exists(folder.Settings)
                 ? $"the run in {folder.Path} is not finished: go on with chorus simulate --resume --out {folder.Path}"

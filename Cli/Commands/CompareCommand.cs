@@ -157,7 +157,7 @@ internal static class CompareCommand
         }
     }
 
-    private static bool IsDone(PlannedCell cell) => File.Exists(new RunFolder(cell.Folder).Result);
+    private static bool IsDone(PlannedCell cell) => new RunFolder(cell.Folder).IsFinished;
 
     private static string Write(ComparisonPlan plan, RunSettings settings, Method[] methods, ConcurrentDictionary<PlannedCell, string> errors, string command)
     {

@@ -49,7 +49,7 @@ internal sealed class CellRunner(ComparisonPlan plan)
             throw;
         }
 
-        return process.ExitCode == 0 && File.Exists(folder.Result)
+        return process.ExitCode == 0 && folder.IsFinished
             ? null
             : $"exit code {process.ExitCode}, {last ?? "no message"} (all that it said is in {LogOf(cell)})";
 

@@ -12,7 +12,7 @@ public sealed class BrowserFactAttribute : FactAttribute
     public BrowserFactAttribute()
     {
         if (Chromium.Program is null)
-            Skip = "no Chromium here: Debian's package chromium has one, or name one in CHORUS_CHROMIUM";
+            Skip = Chromium.Missing;
     }
 }
 
@@ -23,13 +23,15 @@ public sealed class BrowserTheoryAttribute : TheoryAttribute
     public BrowserTheoryAttribute()
     {
         if (Chromium.Program is null)
-            Skip = "no Chromium here: Debian's package chromium has one, or name one in CHORUS_CHROMIUM";
+            Skip = Chromium.Missing;
     }
 }
 
 /// <summary>One headless Chromium for the tests of a class.</summary>
 public sealed class Chromium : IAsyncLifetime
 {
+    internal const string Missing = "no Chromium here: Debian's package chromium has one, or name one in CHORUS_CHROMIUM";
+
     private IBrowser? _browser;
 
     /// <summary>Null where there is none.</summary>
