@@ -27,7 +27,7 @@ internal static class HeadPart
         var privacy = view.Facts.Settings.Privacy;
         return Html.Join(
         [
-            privacy.ReproducibleNoise
+            privacy.ReproducibleNoise && view.Facts.Settings.Method.SpendsPrivacy()
                 ? Html.Of($"""<div class="note alarm"><strong>Not private: noise is reproducible.</strong> It follows from the run's seed, so that the simulation can be repeated; epsilon is what the same run would spend with noise from a cryptographic generator.</div>""")
                 : Html.Empty,
             view.Facts.Settings.Method == Method.Private || (view.Facts.NoiseMultiplier == 0 && view.Facts.Settings.Method.SpendsPrivacy())

@@ -17,6 +17,7 @@ internal static class Headline
         { Accuracy: { Floor: { } floor, Ceiling: { } ceiling } } when ceiling <= floor =>
             "There was no gap to close: private texts were worth no more than public ones",
         { Accuracy: { Floor: { } floor, Ceiling: null, Method: null or double.NaN } } => $"Public texts alone: {Words.Percent(floor)} of held-out clients' next tokens",
+        { Rounds.Length: 0, Accuracy.Method: { } method } when double.IsFinite(method) => $"{Product(run)}: {Words.Percent(method)} of held-out clients' next tokens",
         { Rounds.Length: 0, Accuracy: null } => "No round was closed",
         _ when Drift(run) is { } drift && drift.Last < drift.First => $"Feedback brought the model's texts nearer to the clients' texts{Cost(run.Privacy)}",
         _ when Drift(run) is not null => "Feedback did not bring the model's texts nearer to the clients' texts",

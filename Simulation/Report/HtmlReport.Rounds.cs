@@ -4,7 +4,7 @@ public static partial class HtmlReport
 {
     private static Html Rounds(RunResult run)
     {
-        if (run.Rounds.IsDefaultOrEmpty && run.Method is "untuned" or "public" or "private" or "dp-sgd") return Html.Empty;
+        if (AsksInNoRounds(run)) return Html.Empty;
         if (run.Rounds.IsDefaultOrEmpty) return Html.Of($"<h2>Rounds</h2><p class=\"nothing\">No round was closed.</p>");
         return Html.Of($"""
             <h2>Rounds</h2>

@@ -31,17 +31,23 @@ public static partial class HtmlReport
     private static Html Banners(RunResult run)
     {
         var banners = new List<Html>();
-        if (run.Privacy.NoiseMultiplier == 0 || double.IsPositiveInfinity(run.Privacy.Epsilon))
+        if (!ReleasesNothing(run) && (run.Privacy.NoiseMultiplier == 0 || double.IsPositiveInfinity(run.Privacy.Epsilon)))
             banners.Add(Banner("Not private: no noise was added", "The released scores are exact. This run gives its clients no guarantee at all."));
-        else if (run.Privacy.ReproducibleNoise)
+        else if (!ReleasesNothing(run) && run.Privacy.ReproducibleNoise)
             banners.Add(Banner("Not private: noise is reproducible", "It was drawn from the run's seed, so that the simulation can be repeated. Whoever knows the seed can take the noise off. The epsilon below is what the same run would spend with noise from a cryptographic generator."));
         if (run.Diagnostics)
             banners.Add(Banner("Not private: diagnostics are on", "This page and result.json hold figures computed from the scores without noise. Do not publish them with private data."));
         return Html.Join(banners);
     }
 
+    /// <summary>Whether nothing was spent because nothing of the clients was released; what is released without noise costs an infinite epsilon.</summary>
+    private static bool ReleasesNothing(RunResult run) => run.Privacy.Epsilon == 0;
+
+    /// <summary>Whether no client is asked in rounds under the run's method.</summary>
+    private static bool AsksInNoRounds(RunResult run) => run.Rounds.IsDefaultOrEmpty && run.Method is "untuned" or "public" or "private" or "dp-sgd";
+
     /// <summary>Whether the promise holds for this very run, and not only for one like it.</summary>
-    private static bool IsPrivate(RunResult run) => run.Privacy is { NoiseMultiplier: > 0, ReproducibleNoise: false } && double.IsFinite(run.Privacy.Epsilon);
+    private static bool IsPrivate(RunResult run) => ReleasesNothing(run) || run.Privacy is { NoiseMultiplier: > 0, ReproducibleNoise: false } && double.IsFinite(run.Privacy.Epsilon);
 
     private static Html Banner(string title, string text) => Html.Of($"""<div class="banner" role="alert"><strong>{title}</strong><p>{text}</p></div>""");
 
@@ -62,8 +68,10 @@ public static partial class HtmlReport
         <h2>What came of it</h2>
         <section class="charts">
         <div class="card"><h3>Accuracy between floor and ceiling</h3><p>A small model trained on public texts alone, {(Headline.MakesTexts(run) ? "with the synthetic texts" : "by the run's method")}, and with the private texts themselves.</p>{ReportCharts.Accuracy(run.Accuracy ?? new AccuracyResult(null, null, null), run.Method)}</div>
+        {(AsksInNoRounds(run) ? Html.Empty : Html.Of($"""
         <div class="card"><h3>Distance to the clients' texts</h3><p>Fréchet distance between candidates and held-out texts by round; lower is nearer.</p>{ReportCharts.Distance(run)}</div>
         <div class="card"><h3>Privacy spent</h3><p>Epsilon after each round against the budget.</p>{ReportCharts.Privacy(run)}</div>
+        """))}
         {(run.Rounds.Any(r => r.Turnout is not null) ? Html.Of($"""<div class="card"><h3>Who answered</h3><p>Clients asked in each round, and what became of them.</p>{ReportCharts.Turnout(run)}</div>""") : Html.Empty)}
         {(run.Diagnostics ? Html.Of($"""<div class="card"><h3>Pairs the noise left right <span class="tag">not private</span></h3><p>Share of preference pairs that scores without noise would rank alike.</p>{ReportCharts.KeptRight(run)}</div>""") : Html.Empty)}
         </section>
@@ -85,8 +93,10 @@ public static partial class HtmlReport
         <dl>
         <dt>Protected unit</dt><dd>one {run.Privacy.Unit} with all of its texts, {run.Privacy.Adjacency}</dd>
         <dt>Spent</dt><dd>ε {Words.Number(run.Privacy.Epsilon)} at δ {Words.Number(run.Privacy.Delta)}, of a budget of ε {Words.Number(run.Privacy.Budget)}</dd>
+        {(ReleasesNothing(run) ? Html.Empty : Html.Of($"""
         <dt>Noise</dt><dd>multiplier {Words.Number(run.Privacy.NoiseMultiplier)}, {Words.Counted(run.Privacy.Rounds, "release")}{(run.Privacy.ReproducibleNoise ? "; reproducible from the seed, so not private" : "")}</dd>
-        <dt>Sampling</dt><dd>{run.Privacy.Sampling}</dd>{SharedLedger(run.Privacy)}
+        <dt>Sampling</dt><dd>{run.Privacy.Sampling}</dd>
+        """))}{SharedLedger(run.Privacy)}
         </dl>
         """);
 

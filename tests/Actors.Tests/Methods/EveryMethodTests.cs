@@ -33,6 +33,8 @@ public sealed class EveryMethodTests(ReferenceRun reference) : IDisposable
         var statement = (string)result["privacy"]!["statement"]!;
         Assert.All(PromiseOf(method), words => Assert.Contains(words, statement, StringComparison.Ordinal));
         Assert.Contains(System.Net.WebUtility.HtmlEncode(statement), File.ReadAllText(context.Folder.Report), StringComparison.Ordinal);
+        // Where nothing is released there is nothing that noise was left out of.
+        Assert.Equal(method is not ("public" or "untuned"), File.ReadAllText(context.Folder.Report).Contains("Not private", StringComparison.Ordinal));
         var epsilon = (string)result["privacy"]!["epsilon"]!.ToString();
         if (method == "private")
             Assert.Equal("Infinity", epsilon);
