@@ -45,8 +45,8 @@ static int Usage()
                       --norm auto|gram|direct|kept --clipping PerLayer|Flat|AutoS --optimizer sgd|adamw --recording auto|on|off --rounds 5 --steps 6 (memory: one method alone)
           page        --pairs 5 --rounds 6 --seconds 30 (--pairs 0 --run DIR: the page alone, of a run that is done)
           page-pictures --out docs --chromium /usr/bin/chromium
-          data-parallel  --device cuda --dtype bfloat16 --parts equal,noise,steps,dpo --shape llama-7b,llama-13b --layers 4 --batch 8 --seq 1024 --steps 8 --rounds 3
-                      --ranks 0 (all) --collective auto|nccl|host --check-shape llama-1b --check-layers 2 --dpo-shape llama-1b --pairs 8 --pair-tokens 256
+          data-parallel  --device cuda --dtype bfloat16 --parts equal,noise,steps,dpo --shape llama-7b,llama-13b --layers 4 --micro-batches 1 --batch 8 --seq 1024 --steps 8 --rounds 3
+                      --ranks 0 (all) --ranks-per-device 1 --collective auto|nccl|host --check-shape llama-1b --check-layers 2 --dpo-shape llama-1b --pairs 8 --pair-tokens 256
           scaling     --shape llama-13b --device cuda --dtype bfloat16 --batch 8 --seq 1024 --depths 1,4 --check 6 --steps 12 --layers 40 --micro-batches 1,4 --optimizer sgd|adamw
                       --layer-ms, --rest-ms, --update-gbs: given in place of measured
           generation  --shape {string.Join('|', BenchmarkModel.Names)} --device auto --dtype float32|bfloat16 --batch 256 --samples 10 --prompt 192 --new 64

@@ -19,6 +19,8 @@ done
 export LD_LIBRARY_PATH
 # Multicast of NVLink needs rights that a container may not have, and then hangs at the first sum.
 export NCCL_NVLS_ENABLE="${NCCL_NVLS_ENABLE:-0}"
+# The check of sums has torch repeat itself, which asks for this; it is torch's own choice on Hopper.
+export CUBLAS_WORKSPACE_CONFIG="${CUBLAS_WORKSPACE_CONFIG:-:4096:8}"
 nvidia-smi --query-gpu=index,name --format=csv,noheader
 nvidia-smi topo -m 2>/dev/null | sed -n '1,10p'
 timeout 560 "$program" data-parallel --device cuda --dtype bfloat16 "$@"

@@ -17,7 +17,7 @@ internal static class CompareCommand
     private static readonly Option<string> Run = new("--run") { Description = "A run file, or the name of one that ships with Chorus.", DefaultValueFactory = _ => "quickstart", HelpName = "FILE" };
     private static readonly Option<string> MethodList = new("--methods") { Description = $"Methods, separated by commas, of {string.Join(", ", MethodNames.All)}; the first is what the others are set against. public and private are there anyway.", DefaultValueFactory = _ => "popri,popri-plus,pe,pe-sft,dp-fedavg,dp-ftrl,dp-sgd,untuned", HelpName = "A,B,C" };
     private static readonly Option<string?> Epsilons = new("--epsilons") { Description = "Budgets, separated by commas; inf is no noise. Default: the run file's.", HelpName = "E,F" };
-    private static readonly Option<string> Seeds = new("--seeds") { Description = "How many seeds, from the run file's on; or several, separated by commas.", DefaultValueFactory = _ => "1", HelpName = "N" };
+    private static readonly Option<string> Seeds = new("--seeds") { Description = "How many seeds, from the run file's on; or which, separated by commas (3, is seed 3 alone).", DefaultValueFactory = _ => "1", HelpName = "N" };
     private static readonly Option<string?> Out = new("--out") { Description = "The comparison's folder; what it holds is not run again. Default: a new one below runs/.", HelpName = "DIR" };
     private static readonly Option<int> Jobs = new("--jobs") { Description = "Runs at once. Each takes policy.threads processors.", DefaultValueFactory = _ => 1, HelpName = "N" };
     private static readonly Option<string?> Data = new("--data") { Description = "A folder with train_clients.json, eval.json and initial_set.json.", HelpName = "DIR" };
@@ -47,7 +47,7 @@ internal static class CompareCommand
         var plan = ComparisonPlan.Of(
             settings, methods, EpsilonsOf(parsed.GetValue(Epsilons), settings), SeedsOf(parsed.GetValue(Seeds)!, settings.Seed), parsed.GetValue(Out) ?? RunFolders.Fresh("comparison"));
         plan.Claim(settings);
-        var command = $"chorus compare --run {plan.RunFile} --methods {string.Join(',', methods.Select(m => m.NameOf()))} --epsilons {string.Join(',', plan.Cells.Select(c => c.Epsilon).OfType<double>().Distinct().Select(Text))} --seeds {string.Join(',', plan.Cells.Select(c => c.Seed).Distinct())} --out {plan.Folder}";
+        var command = $"chorus compare --run {plan.RunFile} --methods {string.Join(',', methods.Select(m => m.NameOf()))} --epsilons {string.Join(',', plan.Cells.Select(c => c.Epsilon).OfType<double>().Distinct().Select(Text))} --seeds {SeedsText(plan)} --out {plan.Folder}";
         var errors = new ConcurrentDictionary<PlannedCell, string>();
         string page = Write(plan, settings, methods, errors, command);
         await using (var progress = RunProgressView.Create())
@@ -94,6 +94,9 @@ internal static class CompareCommand
             _ => seeds,
         };
     }
+
+    // One alone has a comma behind it: it would else be a number of seeds.
+    private static string SeedsText(ComparisonPlan plan) => plan.Cells.Select(c => c.Seed).Distinct().ToArray() is [var one] ? $"{one}," : string.Join(',', plan.Cells.Select(c => c.Seed).Distinct());
 
     /// <summary>Runs cells in their order, as many at once as may be, but none before what it shares has been made by the first that needs it: a seed's floor, its pretrained policy.</summary>
     private static async Task RunMissingAsync(

@@ -8,7 +8,8 @@ namespace Chorus.Gpu.Collectives;
 /// <param name="NetworkRate">The same between nodes, of each device's own port.</param>
 /// <param name="Efficiency">The share of these that a ring of large messages gets.</param>
 /// <param name="Latency">Seconds that each hop of a ring adds.</param>
-public sealed record GroupLinks(string Name, int DevicesPerNode, double NodeRate, double NetworkRate, double Efficiency, double Latency)
+/// <param name="Contention">Seconds that compute loses for each second that communication goes on beside it: its kernels take multiprocessors and memory traffic from the products.</param>
+public sealed record GroupLinks(string Name, int DevicesPerNode, double NodeRate, double NetworkRate, double Efficiency, double Latency, double Contention = 0)
 {
     /// <summary>Bytes a second of a ring over so many devices: each node's rings cross the network by all of its ports at once.</summary>
     public double Rate(int devices) => Efficiency * (devices <= DevicesPerNode ? NodeRate : Math.Min(NodeRate, DevicesPerNode * NetworkRate));
@@ -56,7 +57,7 @@ public sealed record PredictedStep(double Seconds, double Exposed, double Commun
 /// Two queues, as the trainer has them. The device: forward passes, of which the first waits for each bucket's weights; backward passes; each bucket's update, a slice of it, once its sum is there, first layers
 /// first. The links: each bucket's reduce-scatter, from when the last backward pass has come to its end; then each bucket's all-gather, once it is updated. A ring over n devices takes (n - 1) / n of a bucket's
 /// bytes over its rate, and a latency for each hop (Thakur, Rabenseifner, Gropp 2005). Compute is spread over the buckets by their bytes.
-/// What is not modelled: the multiprocessors that NCCL's kernels take from the products, stragglers, and Poisson batches that differ.
+/// Communication that compute hides costs <see cref="GroupLinks.Contention"/> of itself. What is not modelled: stragglers, and Poisson batches that differ.
 /// </remarks>
 public static class ScalingModel
 {
@@ -94,7 +95,8 @@ public static class ScalingModel
                 weights[b] = link = Math.Max(link, device) + Ring(step.BucketBytes[b]);
             }
         }
-        double seconds = device - before;
-        return new PredictedStep(seconds, seconds - computed - (updated / devices), 2 * step.BucketBytes.Sum(Ring), alone / seconds);
+        double exposed = device - before - computed - (updated / devices), communicating = 2 * step.BucketBytes.Sum(Ring);
+        double seconds = device - before + (links.Contention * Math.Max(0, communicating - exposed));
+        return new PredictedStep(seconds, exposed, communicating, alone / seconds);
     }
 }

@@ -34,6 +34,7 @@ public sealed class CompareCommandTests(CliFixture shared)
         Assert.Contains(lines, l => l.StartsWith("untuned,,11,0.", StringComparison.Ordinal));
         var page = File.ReadAllText(Path.Combine(into, "comparison.html"));
         Assert.Contains($"chorus simulate --run {Path.Combine(into, "run.conf")} --seed 11 --set method=dp-ftrl --set privacy.epsilon=4", page, StringComparison.Ordinal);
+        Assert.Contains("--seeds 11, --out", page, StringComparison.Ordinal); // "--seeds 11" would be eleven of them
         Assert.DoesNotContain("to come", page, StringComparison.Ordinal);
 
         var written = cells.ToDictionary(c => c, c => File.GetLastWriteTimeUtc(Path.Combine(into, "cells", c, "result.json")));

@@ -48,6 +48,21 @@ public sealed class ScalingModelTests
     }
 
     [Fact]
+    public void Given_communication_that_takes_from_compute_When_predicted_Then_what_is_hidden_costs_its_share()
+    {
+        var step = new StepShape(1, [.. Enumerable.Repeat(4e9, 10)], 0, 1);
+        var links = Fast with { NodeRate = 200e9 };
+        var free = ScalingModel.Predict(new MeasuredCompute(1, 0, 1e12), step, links, 2);
+        var half = ScalingModel.Predict(new MeasuredCompute(1, 0, 1e12), step, links with { Contention = 0.5 }, 2);
+        Assert.Equal(free.Exposed, half.Exposed, 9);
+        Assert.Equal(free.Seconds + (0.5 * (0.2 - 0.02)), half.Seconds, 9);
+        Assert.Equal(1 / half.Seconds, half.Efficiency, 9);
+        // All of it: no better than to wait for each message.
+        var all = ScalingModel.Predict(new MeasuredCompute(1, 0, 1e12), step, links with { Contention = 1 }, 2);
+        Assert.Equal(1 + all.Communicating, all.Seconds, 9);
+    }
+
+    [Fact]
     public void Given_more_nodes_When_predicted_Then_all_ports_of_a_node_carry_its_rings()
     {
         Assert.Equal(400e9, Fast.Rate(8));
