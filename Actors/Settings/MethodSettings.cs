@@ -105,14 +105,14 @@ public sealed record PeSettings(EvolutionSelection Selection, double Threshold, 
 public sealed record FederatedSettings(
     int LocalEpochs, int LocalBatch, double LocalLearningRate, int ClientTexts, double Clip, double ServerLearningRate, double ServerMomentum, int Bands)
 {
-    internal static FederatedSettings From(SettingsReader read) => new(
+    internal static FederatedSettings From(SettingsReader read, Method method) => new(
         read.Int("federated.local-epochs", 1, 1000),
         read.Int("federated.local-batch", 1, 65_536),
         read.Above("federated.local-learning-rate", 0, 100),
         read.Int("federated.client-texts", 1),
         read.Above("federated.clip", 0, 1e6),
         read.Above("federated.server-learning-rate", 0, 1e6),
-        read.From("federated.server-momentum", 0, 0.999),
+        read.AutoOrFrom("federated.server-momentum", 0, 0.999) ?? (method == Method.DpFtrl ? 0 : 0.9),
         read.Int("federated.bands", 1, 8));
 }
 

@@ -70,7 +70,7 @@ public sealed record RunSettings
             Method = method,
             Popri = popri,
             Pe = PeSettings.From(read),
-            Federated = FederatedSettings.From(read),
+            Federated = FederatedSettings.From(read, method),
             DpSgd = DpSgdRunSettings.From(read),
             Privacy = PrivacySettings.From(read),
             Journal = JournalSettings.From(read),

@@ -70,6 +70,11 @@ public sealed class SettingsReader
     public double? AutoOrAbove(string key, double above, double max = double.MaxValue) =>
         _values[key] == "auto" ? null : Above(key, above, max);
 
+    /// <summary>Null for <c>auto</c>, else a finite number in [<paramref name="min"/>, <paramref name="max"/>].</summary>
+    public double? AutoOrFrom(string key, double min, double max) => _values[key] == "auto" ? null
+        : TryDouble(key, out var value) && value >= min && value <= max ? value
+        : throw Wrong(key, $"auto or a number in [{Say(min)}, {Say(max)}]");
+
     /// <summary>Null for <c>auto</c>, else a whole number in [<paramref name="min"/>, <paramref name="max"/>].</summary>
     public int? AutoOrInt(string key, int min, int max) => _values[key] == "auto" ? null
         : int.TryParse(_values[key], NumberStyles.Integer, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max ? value

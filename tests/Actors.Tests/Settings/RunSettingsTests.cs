@@ -54,6 +54,7 @@ public sealed class RunSettingsTests
     [InlineData("clients.quorum = 1.01", "chorus.clients.quorum must be a number in (0, 1], got \"1.01\"")]
     [InlineData("clients.round-deadline = soon", "chorus.clients.round-deadline must be a duration such as 30s, 10m or 2h, got \"soon\"")]
     [InlineData("clients.round-deadline = 0s", "chorus.clients.round-deadline must be a duration above zero such as 30s, 10m or 2h, got \"0s\"")]
+    [InlineData("federated.server-momentum = 1", "chorus.federated.server-momentum must be auto or a number in [0, 0.999], got \"1\"")]
     [InlineData("name = a/b", "chorus.name must be 1 to 64 letters, digits, '-', '_' or '.', got \"a/b\"")]
     [InlineData("popri.rejected-rank = 11", "chorus.popri.rejected-rank must be in [2, 10], the samples of a prompt, got \"11\"")]
     [InlineData("policy.model.heads = 3", "chorus.policy.model.heads must be a divisor of policy.model.hidden = 128 that leaves an even head size, got \"3\"")]
@@ -62,6 +63,14 @@ public sealed class RunSettingsTests
     [InlineData("data.synthesize.eval-clients = 9", "chorus.data.synthesize.eval-clients must be a whole number in [10, 1000000], got \"9\"")]
     public void Given_a_value_out_of_its_range_When_read_Then_the_message_names_key_range_and_value(string setting, string message) =>
         Assert.Equal(message, Assert.Throws<SettingsException>(() => From($"chorus.{setting}")).Message);
+
+    // Correlated noise cancels in plain sums of the rounds, which momentum does not make.
+    [Theory]
+    [InlineData("method = dp-fedavg", 0.9)]
+    [InlineData("method = dp-ftrl", 0.0)]
+    [InlineData("method = dp-ftrl, chorus.federated.server-momentum = 0.5", 0.5)]
+    public void Given_a_federated_method_When_momentum_is_left_to_it_Then_it_is_what_its_noise_is_made_for(string setting, double momentum) =>
+        Assert.Equal(momentum, From($"chorus.{setting}").Federated.ServerMomentum);
 
     // Who answers is not secret and one may keep another out, so that those who are asked are charged, and never as Poisson sampling.
     [Fact]
