@@ -20,8 +20,7 @@ popri, subspace, centred within prompts: method=popri popri.release=subspace pop
 centred over all: method=popri-plus popri.centre=all
 ranked by the round alone: method=popri-plus popri.rank-by=round
 one text for one: method=popri-plus popri.best-of=1
-no public texts in the product: method=popri-plus popri.public-texts=off
-one for one, no public texts: method=popri-plus popri.best-of=1 popri.public-texts=off
+public texts in the product: method=popri-plus popri.public-texts=on
 wider half of the pairs: method=popri-plus popri.keep-pairs=0.5
 IPO: method=popri-plus policy.dpo.loss=ipo
 label smoothing 0.05: method=popri-plus policy.dpo.label-smoothing=0.05

@@ -71,8 +71,8 @@ public sealed record PopriSettings(
             throw read.Wrong("popri.votes", "auto or direction where popri.release is candidates: the published vote is one of direction");
         var byAll = read.OneOf("popri.rank-by", "auto", "round", "all-rounds") is var by && (by == "all-rounds" || (by == "auto" && shift));
         var bestOf = read.AutoOrInt("popri.best-of", 1, 64) ?? (shift ? 2 : 1);
-        var publicTexts = read.OneOf("popri.public-texts", "auto", "on", "off") is var use && (use == "on" || (use == "auto" && shift));
-        foreach (var (key, asked, instead) in new[] { ("popri.rank-by", byAll, "auto or round"), ("popri.best-of", bestOf > 1, "auto or 1"), ("popri.public-texts", publicTexts, "auto or off") })
+        var publicTexts = read.Flag("popri.public-texts");
+        foreach (var (key, asked, instead) in new[] { ("popri.rank-by", byAll, "auto or round"), ("popri.best-of", bestOf > 1, "auto or 1"), ("popri.public-texts", publicTexts, "off") })
         {
             if (asked && !shift)
                 throw read.Wrong(key, $"{instead} where popri.votes is direction: only votes of shift weigh texts that nobody voted on");

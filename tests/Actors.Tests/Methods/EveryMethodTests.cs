@@ -131,7 +131,7 @@ public sealed class EveryMethodTests(ReferenceRun reference) : IDisposable
     [InlineData("chorus.popri.votes = shift", "chorus.popri.votes must be auto or direction where popri.release is candidates")]
     [InlineData("chorus.popri.best-of = 2", "chorus.popri.best-of must be auto or 1 where popri.votes is direction")]
     [InlineData("chorus.popri { release = subspace, rank-by = all-rounds }", "chorus.popri.rank-by must be auto or round where popri.votes is direction")]
-    [InlineData("chorus.popri.public-texts = on", "chorus.popri.public-texts must be auto or off where popri.votes is direction")]
+    [InlineData("chorus.popri.public-texts = on", "chorus.popri.public-texts must be off where popri.votes is direction")]
     [InlineData("chorus.privacy { epsilon = inf, noise-multiplier = 2 }", "chorus.privacy.noise-multiplier must be auto where privacy.epsilon is inf")]
     [InlineData("chorus.privacy { epsilon = inf, ledger = books }", "chorus.privacy.ledger must be empty where privacy.epsilon is inf")]
     [InlineData("chorus.federated.bands = 9", "chorus.federated.bands must be a whole number in [1, 8]")]
@@ -141,7 +141,7 @@ public sealed class EveryMethodTests(ReferenceRun reference) : IDisposable
     [Fact]
     public async Task Given_public_texts_in_the_pool_When_the_product_is_drawn_Then_it_is_as_long_as_asked_for_and_holds_some_of_them()
     {
-        using var context = New("chorus.method = popri-plus, chorus.popri.best-of = 3");
+        using var context = New("chorus.method = popri-plus, chorus.popri { best-of = 3, public-texts = on }");
         await RunAsync(new TestRun(), context);
         var product = RunFolder.ReadJson<string[]>(context.Folder.Synthetic);
         Assert.Equal(12, product.Length);
