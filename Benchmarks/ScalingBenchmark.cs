@@ -14,7 +14,7 @@ namespace Chorus.Benchmarks;
 /// </remarks>
 internal static class ScalingBenchmark
 {
-    /// <summary>Rates a direction, of public data sheets; 0.8 is what NCCL's own tests report of NVLink's for large messages. 
+    /// <summary>Rates a direction, of public data sheets; 0.8 is what NCCL's own tests report of NVLink's for large messages.
     /// Contention over NVLink is what two H100s and two H200s showed with NCCL's own number of blocks; over PCIe what was left of it with 4 blocks, as many as so slow a link keeps busy.</summary>
     private static readonly GroupLinks[] Links =
     [

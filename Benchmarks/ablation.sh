@@ -35,7 +35,7 @@ run() { # flavour seed name settings...
     [ -e "$folder/result.json" ] && return
     rm -rf "$folder"; mkdir -p "$(dirname "$folder")"
     local given=(); for setting in "$@"; do given+=(--set "$setting"); done
-    "$chorus" simulate --run quickstart --seed "$seed" --epsilon 1 --out "$folder" --set data.synthesize.flavour="$flavour" --set policy.threads=1 --set evaluation.ceiling=off --device cpu "${given[@]}" > "$folder.log" 2>&1 \
+    "$chorus" simulate --run quickstart --seed "$seed" --epsilon 1 --out "$folder" --set data.synthesize.flavour="$flavour" --set evaluation.ceiling=off --device cpu "${given[@]}" > "$folder.log" 2>&1 \
         || { echo "ablation: $flavour-$seed, $name: $(tail -1 "$folder.log")" >&2; return 1; }
 }
 export -f run

@@ -96,7 +96,11 @@ internal static class CompareCommand
     }
 
     // One alone has a comma behind it: it would else be a number of seeds.
-    private static string SeedsText(ComparisonPlan plan) => plan.Cells.Select(c => c.Seed).Distinct().ToArray() is [var one] ? $"{one}," : string.Join(',', plan.Cells.Select(c => c.Seed).Distinct());
+    private static string SeedsText(ComparisonPlan plan)
+    {
+        var seeds = plan.Cells.Select(c => c.Seed).Distinct().ToArray();
+        return string.Join(',', seeds) + (seeds.Length == 1 ? "," : "");
+    }
 
     /// <summary>Runs cells in their order, as many at once as may be, but none before what it shares has been made by the first that needs it: a seed's floor, its pretrained policy.</summary>
     private static async Task RunMissingAsync(
