@@ -38,9 +38,10 @@ internal sealed unsafe class CudaGraph : IDisposable
     /// <summary>Runs work on a stream of its own, which recording needs; all that went before is done before, and all of it is done after.</summary>
     public static void OnOwnStream(Device device, Action work)
     {
-        var before = Native!.Current((sbyte)device.index);
+        sbyte index = Entered(device);
+        var before = Native!.Current(index);
         cuda.synchronize(device);
-        Native.SetCurrent(Native.FromPool(0, (sbyte)device.index));
+        Native.SetCurrent(Native.FromPool(0, index));
         try
         {
             work();
@@ -55,8 +56,8 @@ internal sealed unsafe class CudaGraph : IDisposable
     /// <summary>The same for many short pieces of work: the device keeps them in order with what is on the thread's stream before and after, and the host waits for nothing.</summary>
     public static void Between(Device device, Action work)
     {
-        int index = Math.Max(0, device.index);
-        var before = Native!.Current((sbyte)index);
+        sbyte index = Entered(device);
+        var before = Native!.Current(index);
         var own = Streams.GetOrAdd(index, i => Native.FromPool(0, (sbyte)i));
         Order(index, before, own);
         Native.SetCurrent(own);
@@ -69,6 +70,14 @@ internal sealed unsafe class CudaGraph : IDisposable
             Native.SetCurrent(before);
             Order(index, own, before);
         }
+    }
+
+    // Recording and replaying take the stream of the thread's current device, which setting a stream does not change.
+    private static sbyte Entered(Device device)
+    {
+        int index = Math.Max(0, device.index);
+        CudaDevice.Of(index).MakeCurrent();
+        return (sbyte)index;
     }
 
     // What is on the first stream now is done before what comes on the second.

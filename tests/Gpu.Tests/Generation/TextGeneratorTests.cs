@@ -1,6 +1,7 @@
 using Chorus.Gpu.Generation;
 using Chorus.Gpu.Lora;
 using Chorus.Gpu.Models;
+using Chorus.Gpu.Tests.Cuda;
 using Chorus.Gpu.Tests.Lora;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -54,6 +55,19 @@ public sealed class TextGeneratorTests
         }
         Assert.Contains(completions, c => c.Ended);
         Assert.True(temperature == 0 || completions.Select(c => c.Tokens.Length).Distinct().Count() > 1);
+    }
+
+    [GpuFact(8, gpus: 2)]
+    public void Given_the_second_gpu_When_sampled_there_Then_as_on_the_first()
+    {
+        var settings = new SamplingSettings { Temperature = 1, MaxNewTokens = 40 };
+        int[][][] texts = [.. new[] { 0, 1 }.Select(index =>
+        {
+            using var model = new LlamaModel(Tiny, 5, new Device(DeviceType.CUDA, index));
+            Widen(model);
+            return Generator(model, onDevice: true).Generate(Prompts(5), 4, settings, 11, 64, null, default).Select(c => c.Tokens.ToArray()).ToArray();
+        })];
+        Assert.Equal(texts[0], texts[1]);
     }
 
     [Theory]
