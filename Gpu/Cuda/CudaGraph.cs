@@ -38,10 +38,10 @@ internal sealed unsafe class CudaGraph : IDisposable
     /// <summary>Runs work on a stream of its own, which recording needs; all that went before is done before, and all of it is done after.</summary>
     public static void OnOwnStream(Device device, Action work)
     {
-        sbyte index = Entered(device);
-        var before = Native!.Current(index);
+        using var at = new CurrentDevice(device);
+        var before = Native!.Current(at.Index);
         cuda.synchronize(device);
-        Native.SetCurrent(Native.FromPool(0, index));
+        Native.SetCurrent(Native.FromPool(0, at.Index));
         try
         {
             work();
@@ -56,10 +56,10 @@ internal sealed unsafe class CudaGraph : IDisposable
     /// <summary>The same for many short pieces of work: the device keeps them in order with what is on the thread's stream before and after, and the host waits for nothing.</summary>
     public static void Between(Device device, Action work)
     {
-        sbyte index = Entered(device);
-        var before = Native!.Current(index);
-        var own = Streams.GetOrAdd(index, i => Native.FromPool(0, (sbyte)i));
-        Order(index, before, own);
+        using var at = new CurrentDevice(device);
+        var before = Native!.Current(at.Index);
+        var own = Streams.GetOrAdd(at.Index, i => Native.FromPool(0, (sbyte)i));
+        Order(at.Index, before, own);
         Native.SetCurrent(own);
         try
         {
@@ -68,16 +68,8 @@ internal sealed unsafe class CudaGraph : IDisposable
         finally
         {
             Native.SetCurrent(before);
-            Order(index, own, before);
+            Order(at.Index, own, before);
         }
-    }
-
-    // Recording and replaying take the stream of the thread's current device, which setting a stream does not change.
-    private static sbyte Entered(Device device)
-    {
-        int index = Math.Max(0, device.index);
-        CudaDevice.Of(index).MakeCurrent();
-        return (sbyte)index;
     }
 
     // What is on the first stream now is done before what comes on the second.
@@ -119,8 +111,34 @@ internal sealed unsafe class CudaGraph : IDisposable
         NativeMemory.AlignedFree(_graph);
     }
 
+    /// <summary>For as long as it lives the thread's current device is this one, whose stream recording and replaying take; setting a stream does not change it.</summary>
+    /// <remarks>
+    /// Where libtorch has never used the device that a thread came from, it remembers that device by itself and leaves the driver's context, so that
+    /// the context alone does not say (c10::cuda::MaybeExchangeDevice). So libtorch is told.
+    /// </remarks>
+    private readonly ref struct CurrentDevice
+    {
+        private readonly sbyte _before;
+
+        public CurrentDevice(Device device)
+        {
+            Index = (sbyte)Math.Max(0, device.index);
+            _before = Native!.Exchange is null ? Index : Native.Exchange(Index);
+            CudaDevice.Of(Index).MakeCurrent();
+        }
+
+        public sbyte Index { get; }
+
+        public void Dispose()
+        {
+            if (Native!.MaybeExchange is not null)
+                _ = Native.MaybeExchange(_before);
+        }
+    }
+
     private sealed class Functions
     {
+        public readonly delegate* unmanaged<sbyte, sbyte> Exchange, MaybeExchange; // null where they are not: then the driver's context alone is set
         public readonly delegate* unmanaged<sbyte, TorchStream.Stream> Current;
         public readonly delegate* unmanaged<byte, sbyte, TorchStream.Stream> FromPool;
         public readonly delegate* unmanaged<TorchStream.Stream, void> SetCurrent;
@@ -132,6 +150,11 @@ internal sealed unsafe class CudaGraph : IDisposable
 
         private Functions(nint core, nint cudaLibrary)
         {
+            if (NativeLibrary.TryGetExport(core, "_ZN3c104cuda14ExchangeDeviceEa", out var exchange) && NativeLibrary.TryGetExport(core, "_ZN3c104cuda19MaybeExchangeDeviceEa", out var maybe))
+            {
+                Exchange = (delegate* unmanaged<sbyte, sbyte>)exchange;
+                MaybeExchange = (delegate* unmanaged<sbyte, sbyte>)maybe;
+            }
             Current = (delegate* unmanaged<sbyte, TorchStream.Stream>)NativeLibrary.GetExport(core, "_ZN3c104cuda20getCurrentCUDAStreamEa");
             FromPool = (delegate* unmanaged<byte, sbyte, TorchStream.Stream>)NativeLibrary.GetExport(core, "_ZN3c104cuda17getStreamFromPoolEba");
             SetCurrent = (delegate* unmanaged<TorchStream.Stream, void>)NativeLibrary.GetExport(core, "_ZN3c104cuda20setCurrentCUDAStreamENS0_10CUDAStreamE");
