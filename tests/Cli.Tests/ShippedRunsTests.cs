@@ -46,4 +46,13 @@ public sealed class ShippedRunsTests
         Assert.True(settings.Data.Synthesis!.Clients >= 2000);
         Assert.True(settings.Policy.Threads > 0, "sums differ between thread counts, so 0 (all cores) would not repeat elsewhere");
     }
+    /// <summary>Shares of the gap stand beside each other only between the same floor and ceiling, on the same corpus.</summary>
+    [Fact]
+    public void Given_the_quickstart_for_a_gpu_When_it_is_read_Then_it_differs_in_the_policy_alone()
+    {
+        static string[] Others(string name) => [.. RunSettings.From(HoconFiles.Run(name)).Hocon.Split('\n').Where(l => !l.StartsWith("chorus.policy.", StringComparison.Ordinal) && !l.StartsWith("chorus.name ", StringComparison.Ordinal))];
+
+        Assert.Equal(Others("quickstart"), Others("quickstart-gpu"));
+        Assert.True(RunSettings.From(HoconFiles.Run("quickstart-gpu")).Policy.Model.Hidden > RunSettings.From(HoconFiles.Run("quickstart")).Policy.Model.Hidden);
+    }
 }
