@@ -20,6 +20,7 @@ internal static class CompareCommand
     private static readonly Option<string> Seeds = new("--seeds") { Description = "How many seeds, from the run file's on; or which, separated by commas (3, is seed 3 alone).", DefaultValueFactory = _ => "1", HelpName = "N" };
     private static readonly Option<string?> Out = new("--out") { Description = "The comparison's folder; what it holds is not run again. Default: a new one below runs/.", HelpName = "DIR" };
     private static readonly Option<int> Jobs = new("--jobs") { Description = "Runs at once. Each takes policy.threads processors.", DefaultValueFactory = _ => 1, HelpName = "N" };
+    private static readonly Option<int> Gpus = new("--gpus") { Description = "GPUs that runs are spread over, each run seeing one of them. 0: all see what this process sees.", DefaultValueFactory = _ => 0, HelpName = "N" };
     private static readonly Option<string?> Data = new("--data") { Description = "A folder with train_clients.json, eval.json and initial_set.json.", HelpName = "DIR" };
     private static readonly Option<string?> Device = new("--device") { Description = "auto, cpu, cuda or cuda:N.", HelpName = "D" };
     private static readonly Option<string[]> Set = new("--set") { Description = "Any setting of Hocon/reference.conf, as key=value; repeatable.", HelpName = "KEY=VALUE", DefaultValueFactory = _ => [] };
@@ -28,7 +29,7 @@ internal static class CompareCommand
     {
         var command = new Command("compare", "Runs several methods on the same data, as far as that is not done, and writes one page about them.")
         {
-            Run, MethodList, Epsilons, Seeds, Out, Jobs, Data, Device, Set,
+            Run, MethodList, Epsilons, Seeds, Out, Jobs, Gpus, Data, Device, Set,
         };
         command.SetAction(InvokeAsync);
         return command;
@@ -41,6 +42,7 @@ internal static class CompareCommand
         var jobs = parsed.GetValue(Jobs);
         if (jobs is < 1 or > 256)
             throw new SettingsException($"--jobs must be in [1, 256], got {jobs}");
+        var gpus = GpuShares.Of(parsed.GetValue(Gpus), settings.Policy.Device, Environment.GetEnvironmentVariable(GpuShares.Variable));
         Method[] methods = [.. Listed(parsed.GetValue(MethodList)!).Select(MethodNames.Parse).Distinct()];
         if (methods.Length == 0)
             throw new SettingsException("--methods names none");
@@ -51,7 +53,7 @@ internal static class CompareCommand
         var errors = new ConcurrentDictionary<PlannedCell, string>();
         string page = Write(plan, settings, methods, errors, command);
         await using (var progress = RunProgressView.Create())
-            await RunMissingAsync(plan, jobs, errors, progress, () => Write(plan, settings, methods, errors, command), ct);
+            await RunMissingAsync(plan, jobs, gpus, errors, progress, () => Write(plan, settings, methods, errors, command), ct);
         foreach (var (cell, error) in errors)
             Console.Error.WriteLine($"chorus: {Path.GetFileName(cell.Folder)}: {error}");
         Console.WriteLine($"report: {page}");
@@ -104,7 +106,7 @@ internal static class CompareCommand
 
     /// <summary>Runs cells in their order, as many at once as may be, but none before what it shares has been made by the first that needs it: a seed's floor, its pretrained policy.</summary>
     private static async Task RunMissingAsync(
-        ComparisonPlan plan, int jobs, ConcurrentDictionary<PlannedCell, string> errors, RunProgressView progress, Action write, CancellationToken ct)
+        ComparisonPlan plan, int jobs, GpuShares gpus, ConcurrentDictionary<PlannedCell, string> errors, RunProgressView progress, Action write, CancellationToken ct)
     {
         var runner = new CellRunner(plan);
         var (done, writing) = (plan.Cells.Count(IsDone), new Lock());
@@ -112,9 +114,9 @@ internal static class CompareCommand
         PlannedCell[] missing = [.. plan.Cells.Where(c => !IsDone(c))];
         var ended = missing.ToDictionary(c => c, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)); // set under the lock alone
         List<PlannedCell> waiting = [.. missing];
-        await Task.WhenAll(Enumerable.Range(0, jobs).Select(_ => WorkAsync()));
+        await Task.WhenAll(Enumerable.Range(0, jobs).Select(i => WorkAsync(gpus.OfWorker(i))));
 
-        async Task WorkAsync()
+        async Task WorkAsync(string? gpu)
         {
             while (true)
             {
@@ -140,7 +142,7 @@ internal static class CompareCommand
                 try
                 {
                     var watch = Stopwatch.StartNew();
-                    if (await runner.RunAsync(cell, ct) is { } error)
+                    if (await runner.RunAsync(cell, gpu, ct) is { } error)
                         errors[cell] = error;
                     lock (writing)
                     {

@@ -11,8 +11,9 @@ internal sealed class CellRunner(ComparisonPlan plan)
     public static string LogOf(PlannedCell cell) => $"{cell.Folder}.log";
 
     /// <summary>Runs a cell from its beginning, or goes on with it.</summary>
+    /// <param name="gpu">The only one that it sees; null leaves it those of this process.</param>
     /// <returns>Null, or what went wrong.</returns>
-    public async Task<string?> RunAsync(PlannedCell cell, CancellationToken ct)
+    public async Task<string?> RunAsync(PlannedCell cell, string? gpu, CancellationToken ct)
     {
         var folder = new RunFolder(cell.Folder);
         IReadOnlyList<string> arguments = File.Exists(folder.Settings) ? ["simulate", "--resume", "--out", cell.Folder] : cell.Arguments(plan.RunFile, cell.Folder);
@@ -22,6 +23,8 @@ internal sealed class CellRunner(ComparisonPlan plan)
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        if (gpu is not null)
+            start.Environment[GpuShares.Variable] = gpu;
         Directory.CreateDirectory(Path.GetDirectoryName(cell.Folder)!);
         await using var log = new StreamWriter(LogOf(cell), append: true) { AutoFlush = true };
         var writing = new Lock();

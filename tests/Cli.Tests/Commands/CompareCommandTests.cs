@@ -70,6 +70,7 @@ public sealed class CompareCommandTests(CliFixture shared)
     [InlineData("--seeds none", "--seeds takes a number of seeds")]
     [InlineData("--seeds 0", "--seeds must be in [1, 1000], got 0")]
     [InlineData("--jobs 0", "--jobs must be in [1, 256], got 0")]
+    [InlineData("--gpus 2 --device cpu", "policy.device = cpu would not use: let it be cuda")]
     [InlineData("--set rounds", "--set takes KEY=VALUE, got \"rounds\"")]
     public async Task Given_what_cannot_be_compared_When_started_Then_it_is_bad_input_and_nothing_is_written(string options, string expected)
     {
