@@ -48,8 +48,9 @@ internal static class SelectionBenchmark
         var heldOut = new HeldOutTexts(corpus.Eval, HeldOutTopics.None(corpus.Eval.Length));
         var eval = EmbeddingMatrix.Encode(encoder, corpus.Eval);
         double floor = downstream.Floor(TextDraw.Of(corpus.Initial, settings.Evaluation.PublicTexts, settings.Seed), heldOut, (_, _, _) => { }, default).TestAccuracy;
-        double ceiling = Arm("ceiling", [.. Enumerable.Range(0, clients).SelectMany(c => corpus.Clients.ReadTexts(c)).OrderBy(_ => random.Next()).Take(texts)]);
-        Console.WriteLine(FormattableString.Invariant($"{settings.Data.Synthesis?.Flavour}, seed {settings.Seed}, noise multiplier {noise:0.###}: floor {floor:0.0000}, ceiling {ceiling:0.0000}"));
+        string[] theirs = [.. Enumerable.Range(0, clients).SelectMany(c => corpus.Clients.ReadTexts(c)).OrderBy(_ => random.Next()).Take(texts)];
+        double ceiling = Arm("ceiling", theirs);
+        Console.WriteLine(FormattableString.Invariant($"{settings.Data.Synthesis?.Flavour}, seed {settings.Seed}, noise multiplier {noise:0.###}: floor {floor:0.0000}, ceiling {ceiling:0.0000}, private texts {Distances(theirs)}"));
         foreach (string arm in arguments.Text("arms", "all,best,drawn,public,public-drawn,both-drawn").Split(','))
         {
             string[] chosen = arm switch
@@ -62,12 +63,17 @@ internal static class SelectionBenchmark
                 "both-drawn" => Drawn(both),
                 _ => throw new ArgumentException($"no arm {arm}"),
             };
-            var some = EmbeddingMatrix.Encode(encoder, [.. chosen.Take(Measured)]);
             double accuracy = Arm(arm, chosen);
-            Console.WriteLine(FormattableString.Invariant($"{arm}: {accuracy:0.0000} gap {(accuracy - floor) / (ceiling - floor):0.000} FID {FrechetDistance.Between(some, eval):0.000} mean {MeanDistance.Squared(some, eval):0.0000} distinct {chosen.Distinct().Count()}"));
+            Console.WriteLine(FormattableString.Invariant($"{arm}: {accuracy:0.0000} gap {(accuracy - floor) / (ceiling - floor):0.000} {Distances(chosen)} distinct {chosen.Distinct().Count()}"));
         }
 
         return 0;
+
+        string Distances(string[] chosen)
+        {
+            var some = EmbeddingMatrix.Encode(encoder, [.. chosen.Take(Measured)]);
+            return FormattableString.Invariant($"FID {FrechetDistance.Between(some, eval):0.000} mean {MeanDistance.Squared(some, eval):0.0000}");
+        }
 
         double Arm(string name, string[] chosen) => downstream.From(name, chosen, heldOut, (_, _, _) => { }, default).TestAccuracy;
 
