@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What each part of popri-plus is worth: the quickstart with one part changed at a time, in both flavours, over seeds, at epsilon 1. What is done is not run again.
 # Usage: Benchmarks/ablation.sh CHORUS_BINARY OUT_FOLDER [SEEDS="1 2"] [JOBS=2] [SETTING=VALUE ...]
-#   FLAVOURS="biorxiv congress" and ROWS="name|name" choose, MORE_ROWS=FILE adds rows of the form below; the last lines are the table, which JOBS=0 prints anew from what is there.
+#   FLAVOURS="biorxiv congress" and ROWS="name|name" choose; the last lines are the table, which JOBS=0 prints anew from what is there.
 # A job is one process with one thread. First the policy of each flavour and seed is pretrained, and its floor trained; all rows then find them in the user's cache.
 set -uo pipefail
 chorus="$(realpath "$1")" out="$(realpath -m "$2")" seeds="${3:-1 2}" jobs="${4:-2}"
@@ -27,8 +27,17 @@ label smoothing 0.05: method=popri-plus policy.dpo.label-smoothing=0.05
 75 prompts of 20: method=popri-plus popri.prompts=75 popri.samples=20
 four texts for one: method=popri-plus popri.best-of=4
 against the worst of a prompt: method=popri-plus popri.rejected-rank=10
+no noise: method=popri-plus privacy.epsilon=inf
+768 numbers an embedding: method=popri-plus encoder.dimension=768
+1280 numbers an embedding: method=popri-plus encoder.dimension=1280
+popri of 1280 numbers: method=popri encoder.dimension=1280
+three texts for one: method=popri-plus popri.best-of=3
+twelve rounds: method=popri-plus rounds=12
+three epochs of DPO: method=popri-plus policy.dpo.epochs=3
+DPO rate 2e-3: method=popri-plus policy.dpo.learning-rate=2e-3
+DPO beta 0.2: method=popri-plus policy.dpo.beta=0.2
+no smoothing: method=popri-plus policy.dpo.label-smoothing=0
 ROWS
-[ -z "${MORE_ROWS:-}" ] || cat "$MORE_ROWS" >> "$out/rows"
 export chorus out
 run() { # flavour seed name settings...
     local flavour="$1" seed="$2" name="$3" folder; shift 3
