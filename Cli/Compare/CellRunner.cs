@@ -10,13 +10,11 @@ internal sealed class CellRunner(ComparisonPlan plan)
     /// <summary>Where a cell's output goes.</summary>
     public static string LogOf(PlannedCell cell) => $"{cell.Folder}.log";
 
-    /// <summary>Runs a cell from its beginning, or goes on with it.</summary>
+    /// <summary>The process of a cell.</summary>
     /// <param name="gpu">The only one that it sees; null leaves it those of this process.</param>
-    /// <returns>Null, or what went wrong.</returns>
-    public async Task<string?> RunAsync(PlannedCell cell, string? gpu, CancellationToken ct)
+    internal ProcessStartInfo StartOf(PlannedCell cell, string? gpu)
     {
-        var folder = new RunFolder(cell.Folder);
-        IReadOnlyList<string> arguments = File.Exists(folder.Settings) ? ["simulate", "--resume", "--out", cell.Folder] : cell.Arguments(plan.RunFile, cell.Folder);
+        IReadOnlyList<string> arguments = File.Exists(new RunFolder(cell.Folder).Settings) ? ["simulate", "--resume", "--out", cell.Folder] : cell.Arguments(plan.RunFile, cell.Folder);
         var start = new ProcessStartInfo(Program(out var assembly), [.. assembly is null ? [] : new[] { assembly }, .. arguments])
         {
             RedirectStandardInput = true,
@@ -25,11 +23,20 @@ internal sealed class CellRunner(ComparisonPlan plan)
         };
         if (gpu is not null)
             start.Environment[GpuShares.Variable] = gpu;
+        return start;
+    }
+
+    /// <summary>Runs a cell from its beginning, or goes on with it.</summary>
+    /// <param name="gpu">As in <see cref="StartOf"/>.</param>
+    /// <returns>Null, or what went wrong.</returns>
+    public async Task<string?> RunAsync(PlannedCell cell, string? gpu, CancellationToken ct)
+    {
+        var folder = new RunFolder(cell.Folder);
         Directory.CreateDirectory(Path.GetDirectoryName(cell.Folder)!);
         await using var log = new StreamWriter(LogOf(cell), append: true) { AutoFlush = true };
         var writing = new Lock();
         string? last = null;
-        using var process = new Process { StartInfo = start };
+        using var process = new Process { StartInfo = StartOf(cell, gpu) };
         process.OutputDataReceived += (_, line) => Write(line.Data);
         process.ErrorDataReceived += (_, line) =>
         {

@@ -46,6 +46,7 @@ public sealed class ShippedRunsTests
         Assert.True(settings.Data.Synthesis!.Clients >= 2000);
         Assert.True(settings.Policy.Threads > 0, "sums differ between thread counts, so 0 (all cores) would not repeat elsewhere");
     }
+
     /// <summary>Shares of the gap stand beside each other only between the same floor and ceiling, on the same corpus.</summary>
     [Fact]
     public void Given_the_quickstart_for_a_gpu_When_it_is_read_Then_it_differs_in_the_policy_alone()

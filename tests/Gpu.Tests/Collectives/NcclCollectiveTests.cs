@@ -1,7 +1,6 @@
 using Chorus.Gpu.Collectives;
-using Chorus.Gpu.Cuda;
 using Chorus.Gpu.DpSgd;
-using Chorus.Gpu.Runtime;
+using Chorus.Gpu.Tests.Cuda;
 using Chorus.Gpu.Tests.DpSgd;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -10,14 +9,11 @@ namespace Chorus.Gpu.Tests.Collectives;
 
 /// <summary>A fact that needs NCCL and so many GPUs; skipped, with the reason, where they are not.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-internal sealed class NcclFactAttribute : FactAttribute
+internal sealed class NcclFactAttribute : GpuFactAttribute
 {
     public NcclFactAttribute(int gpus = 1)
-    {
-        TorchRuntime.Prepare(threads: 2);
-        int here = CudaDevice.KernelsAvailable && cuda.is_available() ? cuda.device_count() : 0;
-        Skip = here < gpus ? $"needs {gpus} GPUs, here are {here}" : !NcclCollective.Available ? "needs NCCL (libnccl.so.2)" : null;
-    }
+        : base(computeCapability: 0, gpus)
+        => Skip ??= NcclCollective.Available ? null : "needs NCCL (libnccl.so.2)";
 }
 
 /// <summary>The same as the host's collective, on GPUs.</summary>

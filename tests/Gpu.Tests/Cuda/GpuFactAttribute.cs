@@ -6,7 +6,7 @@ namespace Chorus.Gpu.Tests.Cuda;
 
 /// <summary>A fact that needs GPUs with the CUDA driver and NVRTC; skipped, with the reason, where there is none.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-internal sealed class GpuFactAttribute : FactAttribute
+internal class GpuFactAttribute : FactAttribute
 {
     public GpuFactAttribute(int computeCapability = 8, int gpus = 1)
     {
