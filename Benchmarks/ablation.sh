@@ -13,6 +13,7 @@ cat > "$out/rows" <<'ROWS'
 private: method=private
 popri-plus: method=popri-plus
 popri: method=popri
+pe: method=pe
 untuned: method=untuned
 all public texts, no client asked: method=public evaluation.public-texts=0
 popri, subspace release: method=popri popri.release=subspace
