@@ -37,7 +37,6 @@ twelve rounds: method=popri-plus rounds=12
 three epochs of DPO: method=popri-plus policy.dpo.epochs=3
 DPO rate 2e-3: method=popri-plus policy.dpo.learning-rate=2e-3
 DPO beta 0.2: method=popri-plus policy.dpo.beta=0.2
-DPO beta 1: method=popri-plus policy.dpo.beta=1
 popri, DPO beta 1: method=popri policy.dpo.beta=1
 no smoothing: method=popri-plus policy.dpo.label-smoothing=0
 ROWS

@@ -8,7 +8,7 @@ namespace Chorus.Gpu.Collectives;
 /// <param name="NetworkRate">The same between nodes, of each device's own port.</param>
 /// <param name="Efficiency">The share of these that a ring of large messages gets.</param>
 /// <param name="Latency">Seconds that each hop of a ring adds.</param>
-/// <param name="Contention">Seconds that compute loses for each second that communication goes on beside it, whether NCCL's kernels or copy engines move the bytes.</param>
+/// <param name="Contention">Seconds that compute loses for each second that communication goes on beside it, by the memory traffic, power or multiprocessors that it takes.</param>
 public sealed record GroupLinks(string Name, int DevicesPerNode, double NodeRate, double NetworkRate, double Efficiency, double Latency, double Contention = 0)
 {
     /// <summary>Bytes a second of a ring over so many devices: each node's rings cross the network by all of its ports at once.</summary>
